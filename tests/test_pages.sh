@@ -134,7 +134,8 @@ has index.html '<h2 id="functions-of-libcrier">'
 has index.html '<strong>Second</strong> <span>A sentence about tokens.</span>'
 has index.html '<span>Does it.</span>'
 has search.json '"heading":"What is kept?"'
-has search.json '"id":"a-section","page":"tokens"'
+has search.json '"id":"a-section","level":2,"page":"tokens"'
+has search.json '"names":["crier_do"],"page":"crier_it.3","text":"crier_do - does it"'
 
 # Equal input makes equal output.
 cp -R www/docs first

@@ -138,14 +138,22 @@ scenario('the list is alive', async ({ server, context, open }) => {
 scenario('there may be more topics than are loaded', async ({ server, context, open }) => {
   await load(server, [...Array.from({ length: 21_000 }, (_, n) => `many/${String(n).padStart(5, '0')}`), 'zebra']);
   const page = await open(await context(DESK), '/console/#/topics');
-  await says(tally(page), /^20,000 topics; there are more/);
+  const more = page.getByText('There are more');
+  await says(tally(page), /^20,000 topics$/);
+  await says(more, /the first 20,000 topics in the order of names, and only these are sorted/);
+  await page.getByRole('button', { name: 'Updates', exact: true }).click();
+  await more.waitFor();
   assert.ok(await rows(page).count() < 60, 'only the rows in view are in the document');
   await page.getByLabel('Search').fill('zeb');
   await shows(page, 'updates', ['1']);
   await says(rows(page).first(), /^zebra/);
   await says(tally(page), /^1 topic whose names begin so$/);
+  await more.waitFor({ state: 'hidden' });
+  await page.getByLabel('Search').fill('many/');
+  await says(more, /the first 20,000 topics whose names begin so/);
   await page.getByLabel('Search').fill('');
-  await says(tally(page), /^20,000 topics/);
+  await says(more, /the first 20,000 topics in the order/);
+  await page.getByRole('button', { name: 'Topic', exact: true }).click();
   await list(page).focus();
   await page.keyboard.press('End');
   await row(page, 'many/19999').waitFor();
@@ -399,6 +407,28 @@ scenario('updates are deleted when that is confirmed', async ({ server, context,
   await dialog.getByRole('textbox').press('Enter');
   await page.getByText('This topic holds no updates.').waitFor();
   assert.equal(await held('large/one'), '');
+});
+
+scenario('leaving the page of a topic, or its query, closes the dialog and deletes nothing', async ({ server, context, open }) => {
+  await publish(server, 'news', 'x');
+  const page = await open(await context(DESK), '/console/#/topics');
+  const [dialog, remove] = [page.getByRole('dialog'), page.getByRole('button', { name: 'Delete…' })];
+  const deleted = [];
+  page.on('request', (request) => { if (request.method() === 'DELETE') deleted.push(request.url()); });
+  await page.getByRole('link', { name: 'news' }).click();
+  await remove.click();
+  await dialog.waitFor();
+  await page.goBack();
+  await page.getByRole('heading', { name: 'Topics', exact: true }).waitFor();
+  await dialog.waitFor({ state: 'detached' });
+
+  await page.goForward();
+  await remove.click();
+  await dialog.waitFor();
+  await page.evaluate((hash) => { location.hash = hash; }, `${pathOf('news')}?type=message`);
+  await says(tally(page), /^1 match/);
+  await dialog.waitFor({ state: 'detached' });
+  assert.deepEqual(deleted, []);
 });
 
 scenario('a view that is left at once subscribes to nothing', async ({ server, context, open }) => {

@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
+import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { WITH_KEY, enterToken, fits, grants, mint } from './console.js';
@@ -510,7 +511,7 @@ scenario('a reader who has scrolled up stays there', async (world) => {
 
 // www/ has no package.json that would make Node take its files for modules.
 const source = await readFile(new URL('../../www/console/js/views/watch/selectors.js', import.meta.url), 'base64');
-const { mistakeInList, readSelectors, topicsPath } = await import(`data:text/javascript;base64,${source}`);
+const { mistakeInList, readSelectors, topicsPath, writeSelectors } = await import(`data:text/javascript;base64,${source}`);
 
 scenario('the form takes what crierd takes, and nothing else', async ({ server }) => {
   const good = ['news', 'a/b', 'a//b', '/', 'a/../b', './x', "it's", 'a b', 'a%2Fb', '*', '**'.slice(1), 'log/*', 'ü😀', 'x'.repeat(255),
@@ -524,5 +525,13 @@ scenario('the form takes what crierd takes, and nothing else', async ({ server }
     const path = topicsPath(selectors.map((selector) => selector.text));
     const { status } = await fetch(`${server.url}/${path}?poll=1`);
     assert.equal(status === 200, good.includes(text), `${text.slice(0, 40)}: ${status}`);
+  }
+});
+
+test('white space at an end of a name that is typed counts within double quotes', () => {
+  const read = (text) => readSelectors(text).map((selector) => selector.text);
+  assert.deepEqual(read(' news ," news " ,"log/ *", "a",""," ", "" a""'), ['news', ' news ', '"log/ *"', '"a"', '""', ' ', '" a"']);
+  for (const names of [[' a', 'a ', 'a'], ['"a"', '" a"', '"" a""'], ['"', '""', ' ', ' "', '"" '], ['\u00a0a', '{x,y} ', ' log/*']]) {
+    assert.deepEqual(read(writeSelectors(names.join(','))), names);
   }
 });

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { WITH_KEY, enterToken, fits, goTo, grants, heading, holdToken, mint, startProxy, viewLink } from './console.js';
-import { scenario, until } from './harness.js';
+import { scenario, state, until } from './harness.js';
 
 const VIEWS = ['Overview', 'Topics', 'Watch', 'Publish', 'Presence', 'Token'];
 
@@ -29,6 +29,46 @@ scenario('a link opens a view, and an unknown one the first', async ({ context, 
   await heading(page, 'Token').waitFor();
   assert.notEqual(await page.evaluate(() => document.activeElement.tagName), 'H1', 'the focus is not taken at the start');
   await heading(await open(profile, '/console/#/nowhere/%/x?y'), 'Overview').waitFor();
+});
+
+scenario('white space at the ends of a topic\'s name stays in all views', { options: ['--presence', '*'] }, async ({ context, open, server }) => {
+  const [topic, path] = [' news ', '%20news%20'];
+  const publish = (name) => fetch(`${server.url}/topics/${name}`, { method: 'POST', body: `of ${name}` });
+  await publish(path);
+  await publish('news');
+  const page = await open(await context(), '/console/#/topics');
+  const follow = (name) => page.locator('.view').getByRole('link', { name, exact: true }).click();
+  const title = async (text) => {
+    const h1 = page.locator('h1');
+    await until(async () => await h1.textContent() === text, `the title is ${text}`);
+  };
+  await page.locator('[data-column="topic"] a').filter({ hasText: /^ news $/ }).click();
+  await title(topic);
+  await page.getByText(`of ${path}`, { exact: true }).waitFor();
+
+  await follow('Watch');
+  await state(page, 'live', '.watch .status');
+  await publish('news');
+  await publish(path);
+  await page.locator('.watch .vbody').getByText(`of ${path}`).waitFor();
+  assert.equal(await page.locator('.watch .vbody').getByText('of news').count(), 0);
+  assert.equal(await page.locator('.watch .kinds bdi').textContent(), topic);
+
+  await page.locator('.watch .vbody').getByText(`of ${path}`).click();
+  await follow('Publish to the same topics');
+  await page.getByLabel('Data', { exact: true }).fill('of the page');
+  await page.getByRole('button', { name: 'Publish', exact: true }).click();
+  await follow('Watch this topic');
+  await page.locator('.watch .vbody').getByText('of the page').waitFor();
+
+  await page.locator('.watch .vbody').getByText('of the page').click();
+  await page.locator('.watch-details').getByRole('link', { name: 'news', exact: true }).click();
+  await title(topic);
+  await follow('presence');
+  await title(`Presence of ${topic}`);
+  await follow('Its updates');
+  await title(topic);
+  await page.getByText('of the page', { exact: true }).waitFor();
 });
 
 scenario('a phone shows all views', async ({ context, open }) => {

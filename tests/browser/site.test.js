@@ -115,10 +115,60 @@ scenario('the front page uses the token of the tab', await tokens('none'), async
 
 scenario('commands are copied as they are shown', async ({ context, open, server }) => {
   const page = await open(await context({ permissions: ['clipboard-read', 'clipboard-write'] }), '/');
-  await page.getByRole('button', { name: 'Copy the code' }).first().click();
-  await page.getByRole('button', { name: 'Copied the code' }).waitFor();
-  assert.equal(await page.evaluate(() => navigator.clipboard.readText()),
-    `curl -d 'Hello from a shell' ${server.url}/topics/hello`);
+  const command = `curl -d 'Hello from a shell' ${server.url}/topics/hello`;
+  await page.getByRole('button', { name: 'Copy the command' }).first().click();
+  await page.getByRole('button', { name: 'Copied the command' }).waitFor();
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), command);
+  await page.locator('.steps code').first().selectText();
+  assert.equal(await page.evaluate(() => String(getSelection())), command);
+});
+
+/**
+ * What is broken at the end of a line: each option, and each word of a command that is
+ * short enough for a line. And boxes that are wider than the page.
+ */
+const findBroken = (page) => page.evaluate(() => {
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const ranges = [];
+  const range = (node, from, to) => {
+    ranges.push(new Range());
+    ranges.at(-1).setStart(node, from);
+    ranges.at(-1).setEnd(node, to);
+  };
+  for (let node; (node = texts.nextNode());) {
+    const inCommand = node.parentElement.closest('pre[data-copy="command"] code');
+    if (node.parentElement.closest('code > span')?.textContent.length > 30) continue;
+    for (const { 0: word, index } of node.data.matchAll(inCommand ? /\S+/g : /(?<![\w-])--?[a-z][\w-]*/gi)) range(node, index, index + word.length);
+  }
+  const lines = (each) => new Set([...each.getClientRects()].filter(({ width }) => width > 0).map(({ top }) => Math.round(top))).size;
+  return [...ranges.filter((each) => lines(each) > 1).map(String),
+    ...[...document.querySelectorAll('pre')].filter((box) => box.getBoundingClientRect().right > innerWidth).map((box) => box.textContent)];
+});
+
+scenario('lines end between the words of commands and options', { options: ['--jwt-key', `HS256:${'k'.repeat(32)}`, '--anonymous', 'all'] }, async ({ context, open }) => {
+  const page = await open(await context({ viewport: { width: 390, height: 844 } }), '/');
+  const check = async (path) => assert.deepEqual(await findBroken(page), [], path);
+  const go = (path) => page.goto(new URL(path, page.url()).href);
+  for (const path of ['/', '/chat.html', '/live.html']) {
+    await go(path);
+    await page.locator('.copier').first().waitFor();
+    await check(path);
+  }
+  for (const path of ['README', 'start', 'crierd.8', 'crier.1', 'libcrier.3'].map((name) => `/docs/${name}.html`)) {
+    await go(path);
+    await check(path);
+  }
+  await go('/console/#/watch?topics=a-rather-long-name,another-rather-long-name');
+  await page.locator('.elsewhere summary').click();
+  await check('watch');
+  await go('/console/#/publish?topic=news');
+  await page.getByLabel('Data', { exact: true }).fill('all kinds of-words --with-hyphens -and "quotes" that-do --not fit-into one-line');
+  await page.locator('.command').getByText('fit-into').waitFor();
+  await check('publish');
+  await go('/console/#/token');
+  await page.getByLabel('May publish to').fill('some-topic\nanother-topic\nnews/*');
+  await page.locator('.command').getByText('another-topic').waitFor();
+  await check('token');
 });
 
 scenario('the commands of the front page make a page', async ({ context, open, forgive }) => {
@@ -264,6 +314,18 @@ scenario('the search finds sections, by keyboard', async ({ context, open }) => 
   await results.first().waitFor();
   await page.keyboard.press('Enter');
   await page.waitForURL(new RegExp(`${first.replace(/[.]/g, '\\.')}$`));
+});
+
+scenario('the search has the guide first, and the manual page for what only it has', async ({ context, open }) => {
+  const page = await open(await context(), '/docs/');
+  const first = page.getByRole('list', { name: 'Results' }).getByRole('link').first();
+  for (const [query, target] of [['reconnect', 'reconnecting'], ['gap', 'reconnecting'], ['presence', 'presence'], ['token', 'tokens'],
+    ['private', 'tokens'], ['mercure', 'from-mercure'], ['metrics', 'operating'], ['crier_stream_new', 'crier_stream.3'],
+    ['crier_hub_new', 'crier_hub.3'], ['crier_hub', 'crier_hub.3'], ['crierd', 'crierd.8'], ['--listen', 'crierd.8']]) {
+    await page.locator('#page-query').fill(query);
+    await until(async () => (await page.locator('#page-results mark').first().textContent().catch(() => '')).toLowerCase() === query, `${query} is found`);
+    assert.match(await first.getAttribute('href'), new RegExp(`^${target}\\.html#`), query);
+  }
 });
 
 scenario('a section can be linked to, and the list of sections follows', async ({ context, open }) => {

@@ -53,12 +53,40 @@ export function copyButton(text, label = 'the text') {
 }
 
 /**
- * Puts a button into each block of code that is marked with `data-copy`; the button copies
- * the code as it is at that time, since pages write their own address into their commands.
+ * Puts each word of a command into an element of its own: crier.css keeps these whole, where
+ * the browser would break a line after the hyphens of an option.
+ *
+ * @param {HTMLElement} code
+ */
+export function keepWords(code) {
+  const pieces = [...code.childNodes].flatMap((node) => (node instanceof Text ? node.data.split(/(\s+)/).filter(Boolean) : node));
+  const nodes = [];
+  let word = null;
+  for (const piece of pieces) {
+    if (typeof piece === 'string' && !piece.trim()) {
+      nodes.push(piece);
+      word = null;
+    } else {
+      if (!word) nodes.push(word = make('span'));
+      word.append(...(typeof piece === 'string' ? breakable(piece) : [piece]));
+    }
+  }
+  code.replaceChildren(...nodes);
+}
+
+/** A text that may be broken behind the separators of a URL, where it is too long for a line. */
+const breakable = (text) => text.split(/(?<=\w[/?&,])(?=\w)/).flatMap((part, index) => (index ? [make('wbr'), part] : [part]));
+
+/**
+ * Puts a button into each block that is marked with `data-copy`, whose value is "command" for
+ * a command of a shell; the button copies the block as it is at that time, since pages write
+ * their own address into their commands.
  */
 export function addCopyButtons() {
   for (const block of document.querySelectorAll('pre[data-copy]')) {
     const code = block.querySelector('code');
-    block.prepend(copyButton(() => code.textContent.trimEnd(), 'the code'));
+    const kind = block.dataset.copy;
+    if (kind === 'command') keepWords(code);
+    block.prepend(copyButton(() => code.textContent.trimEnd(), `the ${kind || 'code'}`));
   }
 }

@@ -6,7 +6,18 @@
  * the field gets the focus. All words must occur in a section, at the beginning of a word.
  * "/" goes to the field, the arrows go through the results, Escape closes them.
  *
- * @typedef {{page: string, id: string, title: string, heading: string, text: string}} Section
+ * Guides come before manual pages that fit as well, unless one looks for an option or a function:
+ * the manual page of a function that is named comes first.
+ *
+ * @typedef {object} Section
+ * @property {string} page  the name of its file
+ * @property {string} id  of its heading
+ * @property {string} title  of the page
+ * @property {number} group  of the page in the list of pages, from 0: guides, …, manual pages
+ * @property {number} level  of its heading: 1 for that of the page
+ * @property {string} heading
+ * @property {string} text
+ * @property {string[]} [names]  of the first section of a manual page: what the page describes
  */
 import { addCopyButtons } from './copy.js';
 import { byId, make, setText } from './dom.js';
@@ -14,6 +25,7 @@ import { byId, make, setText } from './dom.js';
 const SHOWN = 12; // results
 const AROUND = 70; // characters of text before what was found; twice as many after it
 const LONG = 6000; // characters of a section that is rather long
+const LATER = 0.1; // of its points that a section loses for each group before its own
 
 const [form, field, found, count, results] =
   ['search', 'query', 'found', 'count', 'results'].map((id) => byId(`page-${id}`));
@@ -36,18 +48,19 @@ const literal = (word) => word.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 const pattern = (words) => new RegExp(`(?<![\\p{L}\\p{N}])${words.map(literal).join('[^\\p{L}\\p{N}]+')}`, 'giu');
 
 /**
- * How well a section fits; 0 if it does not. What is in the heading counts most, then words
- * that stand together as they were typed; and a long section has a bit of everything.
+ * How well a section fits; 0 if it does not. What is in the heading counts most, the more the
+ * higher it is, then words that stand together as they were typed; and a long section has a bit
+ * of everything.
  *
  * @param {Section} section
  * @param {RegExp[]} patterns  one for each word
  * @param {RegExp} phrase  for all of them
  */
-function rate({ title, heading, text }, patterns, phrase) {
+function rate({ title, level, heading, text }, patterns, phrase) {
   let points = text.search(phrase) < 0 ? 0 : 10;
   for (const each of patterns) {
     const occurrences = text.match(each)?.length ?? 0;
-    const named = (heading.search(each) < 0 ? 0 : 20) + (title.search(each) < 0 ? 0 : 5);
+    const named = (heading.search(each) < 0 ? 0 : 40 / level) + (title.search(each) < 0 ? 0 : 5);
     if (occurrences + named === 0) return 0;
     points += Math.min(occurrences, 5) + named;
   }
@@ -60,7 +73,10 @@ function find(all, query) {
   if (words.length === 0) return { patterns: [], hits: [] };
   const patterns = words.map((word) => pattern([word]));
   const phrase = pattern(words);
-  const hits = all.map((section) => ({ section, points: rate(section, patterns, phrase) }))
+  const later = words.some((word) => /^-|_/.test(word)) ? 0 : LATER; // options and functions
+  const points = (section) => (section.names?.includes(words.join(' ')) ? Infinity
+    : rate(section, patterns, phrase) * (1 - later * section.group));
+  const hits = all.map((section) => ({ section, points: points(section) }))
     .filter(({ points }) => points > 0)
     .sort((a, b) => b.points - a.points);
   return { patterns: [phrase, ...patterns], hits: hits.map(({ section }) => section) };
@@ -91,7 +107,7 @@ function excerpt(text, patterns) {
 function entry(section, patterns) {
   const { page, id, title, heading, text } = section;
   return make('li', {}, make('a', { href: `${page}.html#${id}` },
-    make('strong', {}, ...mark(heading, patterns)), ' ', make('small', {}, title),
+    make('strong', {}, ...mark(heading, patterns)), ...(heading === title ? [] : [' ', make('small', {}, title)]),
     make('span', {}, ...mark(excerpt(text, patterns), patterns))));
 }
 

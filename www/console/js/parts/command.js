@@ -1,18 +1,37 @@
 /**
- * Commands and pieces of code, as all views of the console show them.
+ * Commands and pieces of code, as all views of the console show them: each with a button that
+ * copies it.
  */
-import { copyButton } from '../../../js/copy.js';
+import { copyButton, keepWords } from '../../../js/copy.js';
 import { make, setText } from '../../../js/dom.js';
 
+/** @typedef {{element: HTMLElement, set: (text: string) => void}} Box */
+
 /**
- * A command or a piece of code with a button that copies it.
+ * A command for a shell.
  *
  * @param {string} label  what it is: "the curl command"
  * @param {string} [text]
- * @returns {{element: HTMLElement, set: (text: string) => void}}
+ * @returns {Box}
  */
 export function commandBox(label, text = '') {
-  const code = make('code', {}, text);
-  const element = make('div', { class: 'command' }, make('pre', {}, code), copyButton(() => code.textContent, label));
+  const { code, element } = makeBox(label, 'command');
+  const set = (next) => {
+    if (code.textContent === next) return;
+    setText(code, next);
+    keepWords(code);
+  };
+  set(text);
+  return { element, set };
+}
+
+/** Lines of code. @param {string} label @returns {Box} */
+export function codeBox(label) {
+  const { code, element } = makeBox(label, '');
   return { element, set: (next) => setText(code, next) };
+}
+
+function makeBox(label, kind) {
+  const code = make('code');
+  return { code, element: make('pre', { class: 'command', 'data-copy': kind }, copyButton(() => code.textContent, label), code) };
 }

@@ -32,7 +32,7 @@ export default {
     const place = make('div');
     let topic = null;
 
-    const form = make('form', { class: 'card' },
+    const form = make('form', { class: 'card field' },
       make('label', { for: 'presence-topic' }, 'Topic'),
       make('div', { class: 'row' }, field, names, make('button', { class: 'primary' }, 'Show')),
       make('p', { class: 'hint' }, 'These topics have presence here: ',

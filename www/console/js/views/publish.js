@@ -13,6 +13,7 @@ import { History } from './publish/history.js';
 import {
   mistakeInData, mistakeInId, mistakeInRetry, mistakeInTopics, mistakeInType, toRequest,
 } from './publish/request.js';
+import { writeSelectors } from './watch/selectors.js';
 
 const MAX_LINE = 16_384; // characters of data that are put into a command
 const BRIEF = 80; // characters of data in the list of the last publications
@@ -82,7 +83,7 @@ class PublishView {
   /** @param {import('../app.js').Args} args */
   update({ query }) {
     const topic = query.get('topic');
-    if (topic !== null) this.#topics.input.value = topic;
+    if (topic !== null) this.#topics.input.value = writeSelectors(topic);
     this.#check();
   }
 

@@ -9,7 +9,7 @@
  * a second cost the same few rows per frame as ten do.
  */
 import { make, setText, showState } from '../../../js/dom.js';
-import { commandBox } from '../parts/command.js';
+import { codeBox, commandBox } from '../parts/command.js';
 import { bytes, count, number } from '../parts/format.js';
 import { VirtualList } from '../parts/virtual_list.js';
 import { Details } from './watch/details.js';
@@ -21,7 +21,7 @@ import { crierLines, eventSourceLines } from './watch/lines.js';
 import { toLine } from './watch/record.js';
 import { readRetention } from './watch/retention.js';
 import { COLUMNS, fillRow } from './watch/rows.js';
-import { readSelectors, topicsPath } from './watch/selectors.js';
+import { kindOf, topicsPath } from './watch/selectors.js';
 
 const TICK = 1000; // ms, over which the rate is measured
 const UP = ['ArrowUp', 'PageUp', 'Home'];
@@ -59,8 +59,8 @@ class WatchView {
   #details;
   #list;
   #curl = commandBox('the curl command');
-  #source = commandBox('the EventSource lines');
-  #helper = commandBox('the crier.js lines');
+  #source = codeBox('the EventSource lines');
+  #helper = codeBox('the crier.js lines');
   #elsewhere;
 
   constructor(element, app) {
@@ -201,7 +201,7 @@ class WatchView {
   #open(index) {
     const record = this.#held.shown.at(index);
     this.#follow(false);
-    this.#details.show(record, readSelectors(this.#topics.join(',')).filter(({ kind }) => kind === 'topic').map(({ text }) => text));
+    this.#details.show(record, this.#topics.filter((text) => kindOf(text) === 'topic'));
   }
 
   #filter() {

@@ -83,7 +83,7 @@ export class Mint {
       make('details', {}, make('summary', {}, 'Issuer, audience, key id'),
         make('div', { class: 'pair' }, field('Issuer (iss)', this.#issuer), field('Audience (aud)', this.#audience)),
         field('Key id (kid)', this.#kid),
-        make('p', { class: 'hint' }, 'Only where the server wants them: a key with an issuer; --public-url as the audience.')),
+        make('p', { class: 'hint' }, 'Only where the server wants them: a key with an issuer; ', make('code', {}, '--public-url'), ' as the audience.')),
       this.#trouble,
       make('p', {}, make('button', { class: 'primary' }, 'Make the token')));
     form.addEventListener('submit', (event) => {

@@ -9,8 +9,13 @@ const MANY = 1_000; // updates
 
 let dialogs = 0; // for ids
 
-/** @returns {Promise<boolean>} whether to delete them */
-export function confirmDelete(topic, updates) {
+/**
+ * @param {string} topic
+ * @param {number} updates  how many it holds
+ * @param {AbortSignal} signal  closes the dialog, as Cancel does
+ * @returns {Promise<boolean>} whether to delete them
+ */
+export function confirmDelete(topic, updates, signal) {
   const id = `delete-${(dialogs += 1)}`;
   const name = make('input', { type: 'text', id: `${id}-name`, autocomplete: 'off', spellcheck: 'false', autocapitalize: 'off' });
   const remove = make('button', { value: 'delete', class: 'danger' }, 'Delete');
@@ -33,6 +38,7 @@ export function confirmDelete(topic, updates) {
   }
   document.body.append(dialog);
   dialog.showModal();
+  signal.addEventListener('abort', () => dialog.close());
   return new Promise((resolve) => {
     dialog.addEventListener('close', () => {
       dialog.remove();

@@ -104,13 +104,14 @@ export class TopicList {
       make('option', { value: name }, title)));
     parts.sort.addEventListener('change', () => this.#sortBy(parts.sort.value));
     parts.tally = make('p', { class: 'hint tally', role: 'status' });
+    parts.more = make('p', { class: 'trouble mild', role: 'status' });
     parts.trouble = make('p', { class: 'trouble', role: 'alert' });
     parts.empty = make('div', { class: 'card empty', hidden: '' });
     const form = make('form', { class: 'row filter', role: 'search' },
       make('label', { for: 'topic-search' }, 'Search'), parts.search,
       make('span', { class: 'row sort' }, make('label', { for: 'topic-sort' }, 'Sort by'), parts.sort), parts.tally);
     form.addEventListener('submit', (event) => event.preventDefault());
-    return [form, parts.trouble, parts.empty, this.#list.element];
+    return [form, parts.more, parts.trouble, parts.empty, this.#list.element];
   }
 
   /* ---- The route ---- */
@@ -224,12 +225,13 @@ export class TopicList {
 
   #showTally() {
     const { entries, complete, loading } = this.#catalogue;
-    const found = this.#shown.length === entries.size ? count(entries.size, 'topic')
-      : `${number(this.#shown.length)} of ${count(entries.size, 'topic')}`;
-    const more = loading && !complete ? '; loading…'
-      : this.#many && this.#search ? ' whose names begin so'
-        : complete ? '' : '; there are more: a search asks the server for names that begin so';
-    setText(this.#parts.tally, found + more);
+    const all = count(entries.size, 'topic');
+    const found = this.#shown.length === entries.size ? all : `${number(this.#shown.length)} of ${all}`;
+    const begins = this.#many && this.#match !== '*' ? ' whose names begin so' : '';
+    const partial = !complete && !loading && entries.size > 0;
+    setText(this.#parts.tally, found + (loading && !complete ? '; loading…' : begins));
+    setText(this.#parts.more, partial ? `There are more: these are the first ${all}${begins} in the order of names, and only these are sorted. ` +
+      'A search asks the server for all names that begin with it.' : '');
   }
 
   #showEmpty() {
@@ -275,8 +277,8 @@ export class TopicList {
     if (marks.textContent !== names.join('')) {
       marks.replaceChildren(...names.map((name) => make('span', { class: `badge ${name}` }, name)));
     }
-    setText(subscribers, number(about.subscribers));
-    setText(updates, number(about.updates));
+    showCount(subscribers, about.subscribers);
+    showCount(updates, about.updates);
     setText(size, bytes(about.bytes));
     showTime(oldest, about.first_time);
     showTime(newest, about.time);
@@ -287,6 +289,12 @@ export class TopicList {
 
 /** The route of a topic's page. */
 const routeOf = (topic) => `#/topics/${encodeURIComponent(topic)}`;
+
+/** A count, after which a phone has the noun. */
+function showCount(cell, value) {
+  setText(cell, number(value));
+  cell.toggleAttribute('data-one', value === 1);
+}
 
 function showTime(cell, time) {
   setText(cell, roughly(time));

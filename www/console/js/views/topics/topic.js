@@ -46,6 +46,7 @@ export class TopicView {
   #panel;
   #stop = () => {};
   #closed = false;
+  #left = new AbortController(); // of the route as it is
   #types = new Set();
   #parts = {};
 
@@ -69,12 +70,15 @@ export class TopicView {
 
   /** The route has another query. */
   update(query) {
+    this.#left.abort();
+    this.#left = new AbortController();
     this.#query = query;
     if (this.#history?.opened) this.#seek();
   }
 
   close() {
     this.#closed = true;
+    this.#left.abort();
     this.#stop();
     this.#search?.stop();
     this.#history?.close();
@@ -118,8 +122,8 @@ export class TopicView {
   #buildSearch() {
     const parts = this.#parts;
     parts.types = make('datalist', { id: 'known-types' });
-    parts.type = make('input', { type: 'text', id: 'filter-type', list: 'known-types', placeholder: 'any', autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false' });
-    parts.text = make('input', { type: 'search', id: 'filter-text', placeholder: 'text in data or id', autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false' });
+    parts.type = make('input', { type: 'text', id: 'filter-type', list: 'known-types', placeholder: 'any type', autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false' });
+    parts.text = make('input', { type: 'search', id: 'filter-text', placeholder: 'in data or id', autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false' });
     parts.stop = make('button', { type: 'button', hidden: '' }, 'Stop');
     parts.clear = make('button', { type: 'button', hidden: '' }, 'Clear');
     parts.stop.addEventListener('click', () => this.#search?.stop());
@@ -338,7 +342,7 @@ export class TopicView {
 
   async #delete() {
     const topic = this.#topic;
-    if (!await confirmDelete(topic, this.#about.updates)) return;
+    if (!await confirmDelete(topic, this.#about.updates, this.#left.signal)) return;
     try {
       await this.#app.api.remove(topicPath(topic));
       this.#app.notify(`The updates of ${topic} are deleted.`);

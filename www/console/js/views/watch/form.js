@@ -5,7 +5,7 @@
  * prefix, "books/{id}" a template.
  */
 import { make, setText } from '../../../../js/dom.js';
-import { mistakeInList, readSelectors } from './selectors.js';
+import { mistakeInList, readSelectors, writeSelectors } from './selectors.js';
 
 const KINDS = { topic: 'topic', prefix: 'prefix', template: 'URI template', all: 'all topics' };
 
@@ -81,7 +81,7 @@ export class WatchForm {
    */
   set(query) {
     const [beginning, value] = readBeginning(query);
-    this.#topics.value = query.get('topics') ?? '';
+    this.#topics.value = writeSelectors(query.get('topics') ?? '');
     this.#beginning.value = beginning;
     this.#value.value = value;
     this.#show();

@@ -17,19 +17,36 @@ const EXPRESSION = new RegExp(`\\{([+#./;?&]?)(${VARIABLE}(?:,${VARIABLE})*)\\}`
 
 /**
  * Reads a list with commas or line ends between the selectors. Commas in the expression of
- * a template separate nothing. White space around a selector is left out, and a selector
- * that is named twice counts once.
+ * a template separate nothing. White space around a selector is left out, unless double
+ * quotes stand around both; and a selector that is named twice counts once.
  *
  * @param {string} text
  * @returns {Selector[]}
  */
 export function readSelectors(text) {
-  const texts = split(text).map((part) => part.trim()).filter((part) => part !== '');
+  const texts = split(text).map((part) => unquote(part.trim())).filter((part) => part !== '');
   return [...new Set(texts)].map((part) => {
     const kind = kindOf(part);
     return { text: part, kind, mistake: mistakeIn(part, kind) };
   });
 }
+
+/**
+ * The list that one would type for the selectors of a route. There commas alone stand between
+ * them, so white space is part of a name.
+ *
+ * @param {string} route
+ */
+export const writeSelectors = (route) => split(route).map((text) => (needsQuotes(text) ? `"${text}"` : text)).join(',');
+
+/** A selector without the double quotes that keep its white space, if it has some. */
+const unquote = (text) => (isQuoted(text) ? text.slice(1, -1) : text);
+
+/** Double quotes are a part of any other name. */
+const isQuoted = (text) => /^"[^]+"$/.test(text) && needsQuotes(text.slice(1, -1));
+
+/** Whether a selector would be read as another one if it stood in a list as it is. */
+const needsQuotes = (text) => text !== text.trim() || isQuoted(text);
 
 /**
  * What is wrong with a list; empty when nothing is.
@@ -71,7 +88,8 @@ function split(text) {
   return parts;
 }
 
-function kindOf(text) {
+/** @returns {Selector['kind']} */
+export function kindOf(text) {
   if (text === '*') return 'all';
   if (text.match(EXPRESSION)) return 'template';
   return text.endsWith('*') ? 'prefix' : 'topic';
