@@ -203,7 +203,7 @@ static sqlite3 *lock_file(void)
 /* The client disconnects, by a FIN or a reset, while crierd waits for the journal. */
 START_TEST(a_publisher_that_disconnects_loses_nothing)
 {
-    char options[128], *body = bulk_numbered("n", 0, 500);
+    char options[sizeof journal_option + 16], *body = bulk_numbered("n", 0, 500);
     struct client client;
     sqlite3 *other;
 
@@ -229,7 +229,7 @@ END_TEST
 
 START_TEST(the_end_does_not_wait_for_a_locked_journal)
 {
-    char options[128], *body = bulk_numbered("n", 0, 3000);
+    char options[sizeof journal_option + 16], *body = bulk_numbered("n", 0, 3000);
     struct client clients[5];
     sqlite3 *other;
     int i;

@@ -453,7 +453,7 @@ static bool are_done(void)
 
 static void start_crierd(void)
 {
-    char option[128];
+    char option[sizeof journal_option + 32];
 
     snprintf(option, sizeof option, "--max-clients %d %s",
              count + 100, lasting ? journal_option : "");

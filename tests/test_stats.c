@@ -296,7 +296,7 @@ START_TEST(a_shared_journal_has_nodes)
 
     redis_start(&redis, NULL);
     url = redis_url(&redis);
-    snprintf(options, sizeof options, "--journal %s", url);
+    snprintf(options, sizeof options, "--journal %s?" REDIS_PATIENCE, url);
     free(url);
     start(options);
     json_decref(open_stats(&client, ""));
