@@ -363,9 +363,30 @@ static const char *make_token(const char *members)
 
 #define ADMIN "\"crier\":{\"admin\":true},"
 
-START_TEST(it_is_for_admins)
+/* The stream ends with its token; on a busy machine it takes longer to open. */
+static void expect_expiry(void)
 {
     struct client client;
+    char members[128];
+    long long life;
+    int status = 401;
+
+    for (life = 2; status == 401; life *= 2) {
+        snprintf(members, sizeof members, "\"exp\":%lld," ADMIN,
+                 (long long)time(NULL) + life);
+        client_connect(&client, crierd.port);
+        status = client_request(&client, "GET", STATS, make_token(members), NULL);
+        if (status == 401)
+            client_close(&client);
+    }
+    ck_assert_int_eq(status, 200);
+    json_decref(read_event(&client, "history"));
+    client_expect_end(&client);
+    client_close(&client);
+}
+
+START_TEST(it_is_for_admins)
+{
     char members[128];
 
     start("--anonymous all --jwt-key HS256:0123456789abcdef0123456789abcdef");
@@ -387,11 +408,7 @@ START_TEST(it_is_for_admins)
     ck_assert_int_eq(fetch(crierd.port, "POST", STATS, make_token(ADMIN), "x", NULL), 403);
     ck_assert_int_eq(fetch(crierd.port, "DELETE", STATS, make_token(ADMIN), NULL, NULL),
                      403);
-    /* The stream ends with its token. */
-    snprintf(members, sizeof members, "\"exp\":%lld," ADMIN, (long long)time(NULL) + 2);
-    json_decref(open_stats(&client, make_token(members)));
-    client_expect_end(&client);
-    client_close(&client);
+    expect_expiry();
     crierd_stop(&crierd);
     scratch_remove();
 }
