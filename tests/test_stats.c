@@ -132,8 +132,8 @@ static json_int_t last_time(const json_t *history)
         json_array_get(json_array_get(rows, json_array_size(rows) - 1), 0));
 }
 
-/* Reads events until so many publications were ACCEPTED, and returns the last event.
- * *RATED is the sum of their rates. */
+/* Reads events until so many publications were ACCEPTED and each was delivered, which is
+ * counted behind that, and returns the last event. *RATED is the sum of their rates. */
 static json_t *read_until(struct client *client, json_int_t accepted, json_int_t *rated)
 {
     json_t *event;
@@ -141,7 +141,8 @@ static json_t *read_until(struct client *client, json_int_t accepted, json_int_t
     for (*rated = 0;;) {
         event = read_event(client, "stats");
         *rated += number_at(event, "rates", "publishes");
-        if (number_at(event, "publishes", "accepted") >= accepted)
+        if (number_at(event, "publishes", "accepted") >= accepted &&
+            json_number(event, "deliveries") >= accepted)
             return event;
         json_decref(event);
     }
