@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const CRIERD = process.env.CRIERD || here('../../build/src/crierd/crierd');
-export const PATIENCE = 15_000; // ms
+export const PATIENCE = 30_000; // ms
 
 const children = new Set();
 process.on('exit', () => children.forEach((child) => child.kill('SIGKILL')));
