@@ -297,6 +297,7 @@ bool attack_prepare(struct attack *attack, enum attack_kind kind, unsigned port,
         return fault("cannot start attackers: %s", strerror(errno));
     attackers.counts = attack->counts;
     attack->control = ends[0];
+    attack->acts = attackers.rate > 0;
     attack->pid = fork();
     if (attack->pid == 0) {
         close(ends[0]);

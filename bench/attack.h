@@ -22,6 +22,7 @@ struct attack_counts;
 struct attack {
     pid_t pid;
     int control;
+    bool acts; /* its attackers do more than to connect once */
     struct attack_counts *counts;
 };
 

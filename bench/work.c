@@ -336,8 +336,6 @@ static bool try_large_headers(struct session *session)
     return ok;
 }
 
-/* Measures one keep-alive interval, which begins after each client has had its first
- * keep-alive. So each gets one, and all other work of the server is included. */
 /* Waits for INTERVAL ms, and until nearly every client has had a keep-alive: a server on a
  * busy machine sends some late. */
 static bool wait_for_keep_alives(struct session *session, unsigned interval)
@@ -354,6 +352,8 @@ static bool wait_for_keep_alives(struct session *session, unsigned interval)
     return true;
 }
 
+/* Measures one keep-alive interval, which begins after each client has had its first
+ * keep-alive. So each gets one, and all other work of the server is included. */
 static bool measure_idle(struct session *session, const struct work_size *size,
                          struct figures *figures)
 {
@@ -440,9 +440,10 @@ static bool measure_publish(struct session *session, const struct work_size *siz
     if (!fill_pipeline(session) || !publish_wait(publish, 0) || !begin_meter(session))
         return false;
     before = publish->responses;
-    while (has_time(session, size))
+    do
         if (!fill_pipeline(session) || !publish_wait(publish, IN_FLIGHT - 1))
             return false;
+    while (has_time(session, size));
     if (!publish_wait(publish, 0) ||
         !end_meter(session, usage_now(), publish->responses - before, figures))
         return false;
@@ -450,7 +451,7 @@ static bool measure_publish(struct session *session, const struct work_size *siz
     return true;
 }
 
-/* Adds updates to PUBLISHER until the time is over. */
+/* Adds updates to PUBLISHER until the time is over, and one in any case. */
 static int add_updates(struct session *session, const struct work_size *size,
                        struct crier_publisher *publisher)
 {
@@ -461,8 +462,10 @@ static int add_updates(struct session *session, const struct work_size *size,
         return -ENOMEM;
     memset(session->data, 'x', DATA_SIZE);
     result = crier_event_data(event, session->data, DATA_SIZE);
-    while (result == 0 && has_time(session, size) && !fault_interrupted())
-        result = crier_publisher_add(publisher, event);
+    if (result == 0)
+        do
+            result = crier_publisher_add(publisher, event);
+        while (result == 0 && has_time(session, size) && !fault_interrupted());
     crier_event_free(event);
     return result;
 }
@@ -668,6 +671,19 @@ static bool measure_crowd(struct session *session, const struct work_size *size,
 
 /* ---- under attack ------------------------------------------------------- */
 
+/* Waits until the attackers have made more than COUNT actions: in a short time, or on a busy
+ * machine, they may have made none. */
+static bool wait_for_attack(struct session *session, const struct attack *attack,
+                            uint64_t count)
+{
+    uint64_t until = usage_now() + session->load.patience;
+
+    while (attack->acts && attack_count(attack) == count && usage_now() < until)
+        if (!load_linger(&session->load, LINGER_MS))
+            return false;
+    return true;
+}
+
 static bool measure_attack(struct session *session, const struct work_size *size,
                            struct attack *attack, struct figures *figures)
 {
@@ -679,7 +695,8 @@ static bool measure_attack(struct session *session, const struct work_size *size
         return false;
     cpu = attack_cpu(attack);
     count = attack_count(attack);
-    if (!measure_updates(session, size, 1, figures))
+    if (!measure_updates(session, size, 1, figures) ||
+        !wait_for_attack(session, attack, count))
         return false;
     seconds = (double)(usage_now() - session->begun) / 1e9;
     figures->of[FIGURE_ATTACKS] = (double)(attack_count(attack) - count) / seconds;

@@ -45,20 +45,25 @@ START_TEST(silence_is_cut)
 }
 END_TEST
 
-/* With the kernel's clock. */
+/* With the kernel's clock. On a busy machine the response may be too late, too. */
 START_TEST(silence_is_noticed)
 {
     struct crier_message message;
+    int status = 0;
 
     options.read_timeout = 100; /* connecting has more */
     if (_i == 0)
         foreign_stream(&server);
     start();
-    if (_i == 0)
-        expect(CRIER_OPEN);
-    message = expect_error(-ETIMEDOUT);
+    message = take();
+    if (_i == 0 && message.kind == CRIER_OPEN) {
+        status = 200;
+        message = take();
+    }
+    ck_assert_int_eq(message.kind, CRIER_ERROR);
+    ck_assert_int_eq(message.error, -ETIMEDOUT);
     ck_assert_str_eq(message.reason, "nothing came for 0.1 s");
-    ck_assert_int_eq(message.status, _i == 0 ? 200 : 0);
+    ck_assert_int_eq(message.status, status);
 }
 END_TEST
 

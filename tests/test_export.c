@@ -58,13 +58,14 @@ static void setup(void)
 
 static void setup_redis(void)
 {
-    char *journal;
+    char *server, journal[128];
 
     scratch_make();
     redis_start(&redis, NULL);
-    journal = redis_url(&redis);
+    server = redis_url(&redis);
+    snprintf(journal, sizeof journal, "%s?" REDIS_PATIENCE, server);
+    free(server);
     start_both(journal);
-    free(journal);
 }
 
 static void teardown(void)

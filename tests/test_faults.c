@@ -194,7 +194,7 @@ static void play(void)
     int i;
 
     memset(subscribers, 0, sizeof subscribers);
-    deadline = crier_now() + 90000;
+    deadline = crier_now() + 4 * (uint64_t)PATIENCE;
     for (i = 0; i < PUBLISHERS; i++)
         pthread_create(&threads[i], NULL, publish_all, (void *)names[i]);
     for (i = 0; i < SUBSCRIBERS; i++)

@@ -153,36 +153,6 @@ START_TEST(a_full_chat_ends_cleanly)
 }
 END_TEST
 
-/* Clients that take nothing, half a request, an idle connection: none of them
- * holds the end up. */
-START_TEST(nobody_holds_the_end_up)
-{
-    struct client stalled, half, idle;
-    char *large = malloc(60001);
-    int i;
-
-    memset(large, 'x', 60000);
-    large[60000] = '\0';
-    crierd_start(&crierd, "");
-    client_connect_small(&stalled, crierd.port, 4096);
-    ck_assert_int_eq(client_request(&stalled, "GET", "/events", "", NULL),
-                     200);
-    client_connect(&half, crierd.port);
-    client_send(&half, "POST /events HTTP/1.1\r\nHost: x\r\n"
-                       "Content-Length: 10\r\n\r\nhalf");
-    client_connect(&idle, crierd.port);
-    ck_assert_int_eq(client_request(&idle, "GET", "/healthz", "", NULL), 200);
-    for (i = 0; i < 4; i++)
-        ck_assert_int_eq(
-            fetch(crierd.port, "POST", "/events", "", large, NULL), 200);
-    crierd_stop(&crierd);
-    client_close(&stalled);
-    client_close(&half);
-    client_close(&idle);
-    free(large);
-}
-END_TEST
-
 /* ---- limits ----------------------------------------------------------- */
 
 START_TEST(a_client_too_many_is_told_so)
@@ -423,7 +393,6 @@ static Suite *suite(void)
     tcase_add_test(c, ipv6);
     tcase_add_loop_test(c, streams_get_a_goodbye, 0, 3);
     tcase_add_loop_test(c, a_full_chat_ends_cleanly, 0, 10);
-    tcase_add_test(c, nobody_holds_the_end_up);
     tcase_add_test(c, a_client_too_many_is_told_so);
     tcase_add_test(c, the_file_limit_is_told);
     tcase_add_test(c, a_journal_at_its_limit);

@@ -3,6 +3,7 @@
  * fields are read is test_forwarded.c's, and what is counted with, test_rates.c's. */
 #include <config.h>
 
+#include "crier.h"
 #include "support/bulk.h"
 #include "support/client.h"
 #include "support/crierd.h"
@@ -44,6 +45,34 @@ static int publish(const char *headers, bool pipelined)
     return fetch(crierd.port, "POST", "/topics/x", all, "hello", NULL);
 }
 
+/* How many publications a bucket of --publish-rate 1 holds. Another one comes every second. */
+#define BURST 2
+
+/* What came of publications that take from one bucket, which was full when they began. */
+struct bucket {
+    uint64_t begun;
+    unsigned accepted;
+};
+
+static struct bucket begin_bucket(void)
+{
+    return (struct bucket){.begun = crier_now()};
+}
+
+/* Counts a publication with STATUS: BUCKET must have had room for it if it was accepted, and
+ * none if not. On a busy machine there is more than two, after a second. */
+static void expect_limited(struct bucket *bucket, int status)
+{
+    uint64_t seconds = (crier_now() + 1 - bucket->begun) / 1000;
+
+    if (status == 429)
+        ck_assert_uint_ge(bucket->accepted, BURST);
+    else
+        ck_assert_int_eq(status, 200);
+    bucket->accepted += status == 200;
+    ck_assert_uint_le(bucket->accepted, BURST + seconds);
+}
+
 /* ---- who the client is ------------------------------------------------ */
 
 static const struct {
@@ -73,15 +102,16 @@ START_TEST(an_untrusted_peer_changes_nothing)
 {
     static const char *const options[] = {"", "--trusted-proxy 10.0.0.0/8",
                                           "--trusted-proxy unix"};
+    struct bucket one; /* for all */
     char text[256];
 
     snprintf(text, sizeof text, "%s --publish-rate 1", options[_i % 3]);
     start(text);
-    ck_assert_int_eq(publish(FROM("203.0.113.5"), _i < 3), 200);
-    ck_assert_int_eq(publish(FROM("203.0.113.6"), _i < 3), 200);
+    one = begin_bucket();
+    expect_limited(&one, publish(FROM("203.0.113.5"), _i < 3));
+    expect_limited(&one, publish(FROM("203.0.113.6"), _i < 3));
+    expect_limited(&one, publish("Forwarded: for=203.0.113.7\r\n", _i < 3));
     crierd_wait_log(&crierd, " 127.0.0.1:");
-    /* One bucket for all, of two. */
-    ck_assert_int_eq(publish("Forwarded: for=203.0.113.7\r\n", _i < 3), 429);
     ck_assert(!crierd_logged(&crierd, "203.0.113"));
     ck_assert_int_eq(publish("Origin: https://a.example\r\nX-Forwarded-Host: a.example\r\n"
                              "X-Forwarded-Proto: https\r\n",
@@ -291,12 +321,14 @@ START_TEST(a_subject_at_many_addresses)
     char *ada[3] = {with_token("ada", "203.0.113.1"), with_token("ada", "203.0.113.2"),
                     with_token("ada", "203.0.113.3")};
     char *bob = with_token("bob", "203.0.113.1");
+    struct bucket hers;
     int i;
 
     start_with_key("--max-clients-per-address 2 --publish-rate 1");
+    hers = begin_bucket();
     for (i = 0; i < 3; i++) {
         ck_assert_int_eq(subscribe(i, "/topics/x", ada[i]), i < 2 ? 200 : 429);
-        ck_assert_int_eq(publish(ada[i], true), i < 2 ? 200 : 429);
+        expect_limited(&hers, publish(ada[i], true));
     }
     /* Of the address, there is one more; and bob publishes as himself. */
     ck_assert_int_eq(subscribe(3, "/topics/x", bob), 200);
@@ -315,28 +347,25 @@ END_TEST
 /* Requests of one connection, which a pipeline carries, count for their clients. */
 START_TEST(clients_of_one_pipeline)
 {
-    static const struct {
-        const char *address;
-        int status;
-    } turns[] = {
-        {"203.0.113.1", 200}, {"203.0.113.1", 200}, {"203.0.113.1", 429},
-        {"203.0.113.2", 200}, {"203.0.113.1", 429}, {"203.0.113.2", 200},
-        {"203.0.113.2", 429}, {"unknown", 200},     {"unknown", 200},
-        {"unknown", 429},
-    };
+    static const char *const addresses[] = {"203.0.113.1", "203.0.113.2", "unknown"};
+    static const int turns[] = {0, 0, 0, 1, 0, 1, 1, 2, 2, 2};
+    struct bucket buckets[COUNT(addresses)];
     struct client client;
-    int i;
+    int i, status;
 
     start(PROXIED "--publish-rate 1 --limit-exempt 127.0.0.1");
     client_connect(&client, crierd.port);
+    for (i = 0; i < COUNT(addresses); i++)
+        buckets[i] = begin_bucket();
     for (i = 0; i < COUNT(turns); i++)
         client_send(&client,
                     "POST /topics/x HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n" FROM(
                         "%s") "\r\nhi",
-                    turns[i].address);
+                    addresses[turns[i]]);
     for (i = 0; i < COUNT(turns); i++) {
-        ck_assert_int_eq(client_head(&client), turns[i].status);
-        if (turns[i].status == 429)
+        status = client_head(&client);
+        expect_limited(&buckets[turns[i]], status);
+        if (status == 429)
             ck_assert_str_eq(client_header(&client, "Retry-After"), "1");
         free(client_body(&client));
     }
@@ -360,30 +389,33 @@ static const struct {
     {"/chat", "Content-Type: application/json\r\n", "{\"user\":\"ada\",\"text\":\"hi\"}"},
 };
 
-/* Each way to publish takes from the same bucket, which holds two. */
+/* Publishes in the way I; returns the status. */
+static int publish_by(int i, char **answer)
+{
+    return fetch(crierd.port, "POST", ways[i].target, ways[i].headers, ways[i].body, answer);
+}
+
+/* Each way to publish takes from the same bucket. */
 START_TEST(all_ways_to_publish)
 {
+    struct bucket one;
     json_t *problem;
     int i, status;
+    char *answer = NULL;
 
     start("--publish-rate 1");
-    for (i = 0; i < 3; i++) {
-        char *answer;
-
-        status = fetch(crierd.port, "POST", ways[_i].target, ways[_i].headers, ways[_i].body,
-                       &answer);
-        ck_assert_int_eq(status, i < 2 ? 200 : 429);
-        if (status == 429) {
-            problem = json_loads(answer, 0, NULL);
-            ck_assert_int_eq(json_number(problem, "status"), 429);
-            json_decref(problem);
-        }
+    one = begin_bucket();
+    do {
         free(answer);
-    }
+        status = publish_by(_i, &answer);
+        expect_limited(&one, status);
+    } while (status == 200);
+    problem = json_loads(answer, 0, NULL);
+    ck_assert_int_eq(json_number(problem, "status"), 429);
+    json_decref(problem);
+    free(answer);
     for (i = 0; i < COUNT(ways); i++)
-        ck_assert_int_eq(fetch(crierd.port, "POST", ways[i].target, ways[i].headers,
-                               ways[i].body, NULL),
-                         429);
+        expect_limited(&one, publish_by(i, NULL));
     crierd_wait_log(&crierd, "--publish-rate: 1 refused, the last one from 127.0.0.1:");
     /* What is no publication needs nothing of it. */
     ck_assert_int_ne(fetch(crierd.port, "DELETE", "/topics/x", "", NULL, NULL), 429);
@@ -397,8 +429,10 @@ START_TEST(a_bulk_is_refused_as_a_whole)
 {
     char *first = bulk_numbered("a", 0, 10000), *second = bulk_numbered("b", 0, 10), *answer;
     int status, refused = 0;
+    uint64_t begun;
 
-    start("--publish-rate 4000"); /* a bucket of 8000 */
+    start("--publish-rate 4000"); /* a bucket of 8000, which owes 2000 then */
+    begun = crier_now();
     bulk_expect("/topics/x", first, 200, 10000, 0);
     do {
         status = fetch(crierd.port, "POST", "/topics/x", STREAM, second, &answer);
@@ -407,7 +441,7 @@ START_TEST(a_bulk_is_refused_as_a_whole)
             refused++;
         }
     } while (status == 429);
-    ck_assert(refused > 0 || crierd_is_slow());
+    ck_assert(refused > 0 || crier_now() - begun >= 500);
     ck_assert_int_eq(status, 200);
     ck_assert_ptr_nonnull(strstr(answer, "\"published\":10,\"duplicates\":0"));
     ck_assert_ptr_nonnull(strstr(answer, "\"position\":10010"));
@@ -422,7 +456,7 @@ END_TEST
  * sent. */
 START_TEST(a_body_is_refused_unread)
 {
-    char body[3001];
+    char body[30001]; /* as much as comes in 30 s */
     struct client client;
 
     memset(body, 'x', sizeof body - 1);
@@ -434,7 +468,7 @@ START_TEST(a_body_is_refused_unread)
                 "POST /topics/x HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n");
     ck_assert_int_eq(client_head(&client), 429);
     ck_assert_int_ge(atoi(client_header(&client, "Retry-After")), 1);
-    ck_assert_int_le(atoi(client_header(&client, "Retry-After")), 4);
+    ck_assert_int_le(atoi(client_header(&client, "Retry-After")), 30);
     client_close(&client);
     crierd_stop(&crierd);
 }
@@ -547,6 +581,7 @@ END_TEST
 START_TEST(all_can_be_reloaded)
 {
     char options[SCRATCH_SIZE + 32];
+    struct bucket one;
     int i;
 
     scratch_make();
@@ -564,8 +599,9 @@ START_TEST(all_can_be_reloaded)
     /* What is open goes on, and is not counted. */
     ck_assert_int_eq(subscribe(3, "/topics/x", FROM("203.0.113.5")), 200);
     ck_assert_int_eq(subscribe(4, "/topics/x", FROM("203.0.113.5")), 429);
+    one = begin_bucket();
     for (i = 0; i < 3; i++)
-        ck_assert_int_eq(publish(FROM("203.0.113.5"), i == 0), i < 2 ? 200 : 429);
+        expect_limited(&one, publish(FROM("203.0.113.5"), i == 0));
     for (i = 0; i < 3; i++)
         ck_assert_int_eq(publish(FROM("192.0.2.1"), i == 0), 200);
     client_expect_event(&streams[0], "data: hello");

@@ -151,7 +151,7 @@ START_TEST(a_name)
     struct client client;
 
     crierd_start(&crierd, "--listen localhost:0 --listen 127.0.0.1:0");
-    fetch(crierd.port, "GET", "/healthz", "", NULL, NULL);
+    crierd_wait_lines(&crierd, "listening on http://", 3);
     pthread_mutex_lock(&crierd.lock);
     second = strstr(crierd.log, "http://[::1]:");
     snprintf(first, sizeof first, "http://127.0.0.1:%ld/",

@@ -775,23 +775,40 @@ static const char *const expiring[] = {
     "/events",
 };
 
-START_TEST(streams_end_with_their_token)
+/* Opens all with a token that ends at END, whose field it writes to HEADERS. Returns false
+ * if that was too late. */
+static bool open_expiring(struct client *clients, long long end, char headers[2048])
 {
-    long long end = (long long)time(NULL) + 2;
-    struct client clients[COUNT(expiring)];
-    char members[64], headers[2048], *token, *line;
-    struct timespec now;
-    int i;
+    char members[64], *token;
+    bool open = true;
+    int i, status;
 
     snprintf(members, sizeof members, "\"exp\":%lld,", end);
     token = token_of(SECRET, members, ALL);
-    snprintf(headers, sizeof headers, "Authorization: Bearer %s\r\n", token);
+    snprintf(headers, 2048, "Authorization: Bearer %s\r\n", token);
+    free(token);
     for (i = 0; i < COUNT(expiring); i++) {
         client_connect(&clients[i], crierd.port);
-        ck_assert_int_eq(client_request(&clients[i], "GET", expiring[i], headers,
-                                        NULL),
-                         200);
+        status = client_request(&clients[i], "GET", expiring[i], headers, NULL);
+        ck_assert(status == 200 || (status == 401 && (long long)time(NULL) >= end));
+        open &= status == 200;
     }
+    for (i = 0; !open && i < COUNT(expiring); i++)
+        client_close(&clients[i]);
+    return open;
+}
+
+START_TEST(streams_end_with_their_token)
+{
+    struct client clients[COUNT(expiring)];
+    char headers[2048], *line;
+    long long life = 2, end;
+    struct timespec now;
+    int i;
+
+    /* On a busy machine it takes longer to open them. */
+    while (!open_expiring(clients, end = (long long)time(NULL) + life, headers))
+        life *= 2;
     for (i = 0; i < COUNT(expiring); i++) {
         while ((line = client_line(&clients[i])) != NULL)
             free(line);
@@ -802,7 +819,6 @@ START_TEST(streams_end_with_their_token)
             fetch(crierd.port, "GET", expiring[i], headers, NULL, NULL), 401);
     }
     crierd_wait_log(&crierd, "authorisation has expired");
-    free(token);
 }
 END_TEST
 

@@ -321,7 +321,10 @@ START_TEST(the_time_is_up)
     ck_assert_uint_ge(crier_now() - began, 1750);
     ck_assert_uint_le(last_wait, 1000);
     ck_assert_int_eq(published.status, 0);
-    ck_assert_str_eq(published.reason, "cannot connect: Connection refused");
+    /* The last attempt may have begun too late to be refused. */
+    ck_assert_msg(strcmp(published.reason, "cannot connect: Connection refused") == 0 ||
+                      strcmp(published.reason, "there was no response in time") == 0,
+                  "%s", published.reason);
     close(descriptor);
 }
 END_TEST

@@ -448,7 +448,7 @@ START_TEST(under_load)
 {
     static const char one[] =
         "max-update = 1K\nping-interval = 10ms\nstall-timeout = 1s\n"
-        "max-clients = 50\nlog-level = warning\npresence = a\n"
+        "max-clients = 500\nlog-level = warning\npresence = a\n"
         "retain-count = 10\nretain-age = 1h\nmax-topics = 200\n"
         "[retain-topic]\ntopic = a\ncount = 3\n";
     static const char other[] =

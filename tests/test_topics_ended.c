@@ -231,19 +231,22 @@ START_TEST(a_slow_client_gets_the_rest_first)
 END_TEST
 
 /* A client knows by the end of the connection that it has all. libmicrohttpd may take a
- * second to close it, which would be more than ten here. */
+ * second to close it, which would be more than ten here. On a busy machine a few may take as
+ * long. */
 START_TEST(the_end_comes_at_once)
 {
-    const uint64_t begun = crier_now();
+    uint64_t begun;
     char id[256];
-    int i;
+    int i, slow = 0;
 
     finish("fast", NULL, "all", id);
     for (i = 0; i < 20; i++) {
+        begun = crier_now();
         free(topics_get("/topics/fast?poll=1", ""));
         expect_stream("/topics/fast?since=all", NULL, "all ", id);
+        slow += crier_now() - begun >= 900;
     }
-    ck_assert_uint_lt(crier_now() - begun, 4000);
+    ck_assert_int_lt(slow, 5);
 }
 END_TEST
 

@@ -52,8 +52,7 @@ scenario('an answer goes on after a reload, and in another window', OPTIONS, asy
   await ask(page, url, 'why?');
   const before = await text(page);
   await page.reload();
-  await words(page, 12);
-  assert.ok((await text(page)).startsWith(before));
+  await until(async () => (await text(page)).startsWith(before), 'what was there before');
   const other = await (await context()).newPage();
   await other.goto(page.url());
   for (const reader of [page, other]) {

@@ -28,7 +28,7 @@ import { PATIENCE, Server, until } from './server.js';
 export { until };
 
 const CHROMIUM = process.env.CHROMIUM || '/usr/bin/chromium';
-const TIMEOUT = 60_000;
+const TIMEOUT = 240_000;
 const BUSY = 'HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n';
 
 let browser;

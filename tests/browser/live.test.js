@@ -9,6 +9,7 @@ const number = async (page) => Number(await page.locator('.tick').textContent())
 scenario('ticks move, pause and go on', async ({ context, open, server }) => {
   const page = await open(await context(), '/live.html');
   await state(page, 'live', '#ticks .status');
+  await state(page, 'live', '#quotes .status'); // so that it is counted, too
   const first = await until(() => number(page), 'a tick');
   const ring = await page.locator('.hand').getAttribute('stroke-dashoffset');
   await until(async () => await number(page) > first, 'the next tick');
@@ -221,7 +222,7 @@ scenario('values of a lost stream are dimmed', async ({ context, open, server })
   const opacity = (what) => page.locator(what).evaluate((e) => Number(getComputedStyle(e).opacity));
   await state(page, 'live', '#ticks .status');
   await state(page, 'live', '#quotes .status');
-  assert.equal(await opacity('.dial'), 1);
+  await until(async () => await opacity('.dial') === 1, 'they are not dim');
   await server.stop();
   await until(async () => await opacity('.dial') < .6 && await opacity('.charts') < .6, 'they are dim');
   await server.start();

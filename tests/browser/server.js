@@ -5,17 +5,51 @@
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const CRIERD = process.env.CRIERD || here('../../build/src/crierd/crierd');
-export const PATIENCE = 15_000; // ms
+export const PATIENCE = 30_000; // ms
 
 const children = new Set();
 process.on('exit', () => children.forEach((child) => child.kill('SIGKILL')));
+
+/** The first of the ports that the kernel chooses from: for clients, and where any will do. */
+const CHOSEN = Number(readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8').split('\t')[0]);
+const given = new Set();
+
+/** Whether a port of 127.0.0.1 is free. */
+async function isFree(port) {
+  const server = createServer().listen(port, '127.0.0.1');
+  try {
+    await once(server, 'listening');
+    await once(server.close(), 'close');
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Ports that are free, and stay so until somebody listens there, and between a stop and a
+ * start: the kernel gives them to nobody else.
+ */
+export async function freePorts(count) {
+  const ports = [];
+  while (ports.length < count) {
+    const port = randomInt(20_000, Math.max(CHOSEN, 30_000));
+    if (given.has(port) || !await isFree(port)) continue;
+    given.add(port);
+    ports.push(port);
+  }
+  return ports;
+}
 
 /** One crierd. */
 export class Server {
@@ -34,11 +68,12 @@ export class Server {
   }
 
   /**
-   * Starts it: on a free port at first, on the same one later.
+   * Starts it: on a free port, which it keeps.
    *
    * @param {string} [how]  what the listener's address ends with
    */
   async start(how = '') {
+    if (!this.#port) [this.#port] = await freePorts(1);
     const args = ['--listen', `127.0.0.1:${this.#port}${how}`, '--www', here('../../www'), '--data', here('../../data')];
     const child = this.#child = spawn(CRIERD, [...args, ...this.#options], { stdio: ['ignore', 'ignore', 'pipe'] });
     children.add(child);
@@ -47,11 +82,10 @@ export class Server {
     const listening = new Promise((resolve, reject) => {
       createInterface(child.stderr).on('line', (line) => {
         this.log.push(line);
-        const [, port] = /listening on http:\/\/127\.0\.0\.1:(\d+)/.exec(line) ?? [];
-        if (port) resolve(Number(port));
+        if (line.includes('listening on http://127.0.0.1:')) resolve();
       }).on('close', () => reject(new Error(`crierd ended:\n${this.log.join('\n')}`)));
     });
-    this.#port = await within(Promise.race([listening, failed]), 'crierd does not listen');
+    await within(Promise.race([listening, failed]), 'crierd does not listen');
   }
 
   /** Has it read its configuration file again. */

@@ -65,7 +65,7 @@ class Stream {
     this.#changed();
   }
 
-  async #until(condition, what, patience) {
+  async #until(condition, what) {
     const done = (async () => {
       for (;;) {
         const value = condition();
@@ -74,12 +74,12 @@ class Stream {
         await new Promise((resolve) => { this.#changed = resolve; });
       }
     })();
-    return within(done, `no ${what}`, patience);
+    return within(done, `no ${what}`);
   }
 
-  /** The next event. @param {number} [patience] in ms */
-  event(patience) {
-    return this.#until(() => this.#events.shift(), 'event', patience);
+  /** The next event. */
+  event() {
+    return this.#until(() => this.#events.shift(), 'event');
   }
 
   /** Waits for as many pings. */

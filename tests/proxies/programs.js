@@ -14,12 +14,12 @@ import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, cp, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { PATIENCE, until } from '../browser/server.js';
+import { PATIENCE, freePorts, until } from '../browser/server.js';
 
 const run = promisify(execFile);
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
@@ -69,15 +69,6 @@ async function operators(file, { name, way, crierd }, changes) {
   let text = await read(OPERATOR + file, changes);
   if (way !== 'tcp') text = change(text, { [lines.tcp]: `# ${lines.tcp}`, [`# ${lines[way]}`]: lines[way] }, file);
   return change(text, { [lines[way]]: lines[way].replace(way === 'unix' ? SOCKET : CRIERD, crierd) }, file);
-}
-
-/** Returns ports that are free now. */
-async function freePorts(count) {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
-  const ports = servers.map((server) => server.address().port);
-  await Promise.all(servers.map((server) => once(server.close(), 'close')));
-  return ports;
 }
 
 /** Whether something accepts connections at a port. */

@@ -13,11 +13,11 @@ import { spawn, spawnSync } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { createServer } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { freePorts } from '../browser/server.js';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const TOP = resolve(here('../..'));
@@ -92,15 +92,6 @@ function hasTool(tool) {
       : spawnSync('sh', ['-c', 'command -v "$1"', 'sh', tool]).status === 0);
   }
   return found.get(tool);
-}
-
-/** A port that is free now. */
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((done) => { server.once('listening', done); });
-  const { port } = server.address();
-  await new Promise((done) => { server.close(done); });
-  return String(port);
 }
 
 /** Waits for a condition, and fails with a text that says what was not there. */
@@ -189,14 +180,20 @@ export class Guide {
     return join(this.#directory, 'home');
   }
 
+  /** Chooses the port that stands for one of the guide. */
+  async #standFor(port) {
+    const [free] = await freePorts(1);
+    this.#ports.set(port, String(free));
+  }
+
   /** Starts this guide's crierd. */
   async open() {
     this.#directory = await mkdtemp(join(tmpdir(), 'crier-snippets-'));
     await mkdir(this.#home);
     for (const [, port] of this.text.matchAll(/127\.0\.0\.1:(\d+)/g)) {
-      if (!this.#ports.has(port)) this.#ports.set(port, await freePort());
+      if (!this.#ports.has(port)) await this.#standFor(port);
     }
-    if (!this.#ports.has(DEFAULT_PORT)) this.#ports.set(DEFAULT_PORT, await freePort());
+    if (!this.#ports.has(DEFAULT_PORT)) await this.#standFor(DEFAULT_PORT);
     await this.#makePrograms();
     this.#environment = {
       ...process.env,

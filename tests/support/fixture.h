@@ -13,7 +13,7 @@
  * in memory, in a file of the scratch directory, or in a Redis. */
 static struct crierd crierd;
 static struct redis_server redis_server;
-static char journal_option[64]; /* the option for a journal in a file or in Redis */
+static char journal_option[128]; /* the option for a journal in a file or in Redis */
 
 /* For tests that start crierd themselves; ends with fixture_clean(), scratch_remove() or
  * fixture_end(). */
@@ -43,7 +43,7 @@ static inline const char *fixture_option(int journal)
     if (journal == FIXTURE_REDIS) {
         redis_start(&redis_server, NULL);
         url = redis_url(&redis_server);
-        snprintf(journal_option, sizeof journal_option, "--journal %s", url);
+        snprintf(journal_option, sizeof journal_option, "--journal %s?" REDIS_PATIENCE, url);
         free(url);
     }
     return journal_option;

@@ -131,8 +131,8 @@ static int open_redis(const struct crier_journal_options *options, char reason[2
     char *server = redis_url(opened == VALKEY ? &valkey : &redis), *url;
     int error;
 
-    ck_assert_int_gt(asprintf(&url, "%s?name=test-%d-%u%s", server, (int)getpid(), ended,
-                              more[opened]),
+    ck_assert_int_gt(asprintf(&url, "%s?" REDIS_PATIENCE "&name=test-%d-%u%s", server,
+                              (int)getpid(), ended, more[opened]),
                      0);
     error = crier_journal_redis(url, options, &journal, reason, 256);
     free(url);

@@ -88,6 +88,10 @@ void redis_remove(struct redis_server *server);
 /* Returns its URL for --journal, with its password, without parameters; in new memory. */
 char *redis_url(const struct redis_server *server);
 
+/* A parameter of such a URL for all that is not about time: the longest timeout there is,
+ * since a server on a busy machine may stand still for longer than the usual 5 s. */
+#define REDIS_PATIENCE "timeout=60s"
+
 /* Runs a command as redisCommand() formats it, on a connection that is kept; connects and
  * authenticates as necessary. Returns the reply, for freeReplyObject(), which may be an
  * error of Redis. There is no limit of time. */

@@ -101,7 +101,7 @@ static struct crier_journal *open_redis(const struct crier_journal_options *opti
 
     redis_start(&redis, NULL);
     server = redis_url(&redis);
-    ck_assert_int_gt(asprintf(&url, "%s%s", server, parameters), 0);
+    ck_assert_int_gt(asprintf(&url, "%s?" REDIS_PATIENCE "%s", server, parameters), 0);
     ck_assert_msg(crier_journal_redis(url, options, &made, reason, sizeof reason) == 0,
                   "%s: %s", url, reason);
     free(url);
@@ -117,7 +117,7 @@ static struct crier_journal *open_journal(const struct crier_journal_options *op
     if (journal == SITE_SQLITE)
         return open_sqlite(options);
     if (journal != SITE_MEMORY)
-        return open_redis(options, journal == SITE_PAST ? "?cache=1M" : "");
+        return open_redis(options, journal == SITE_PAST ? "&cache=1M" : "");
     ck_assert_int_eq(crier_journal_memory(options, &made), 0);
     return made;
 }
