@@ -15,6 +15,9 @@ them anew, beginning with another one each time, and a ratio is one within a rou
 says how to get the servers, and what the figures do not say.
 """
 import argparse
+import base64
+import hashlib
+import hmac
 import json
 import os
 import re
@@ -183,6 +186,57 @@ class Centrifugo(Server):
         return self.post('/api/publish', body, 'X-API-Key: key', 'Content-Type: application/json')
 
 
+class Mercure(Server):
+    name = 'mercure'
+    subscribe = '/.well-known/mercure?topic=bench'
+    key = 'a key of at least 32 bytes for HMAC'
+
+    def command(self):
+        self.write('Caddyfile', f'''{{
+    admin off
+    auto_https off
+}}
+http://127.0.0.1:{self.port} {{
+    mercure {{
+        anonymous
+        publisher_jwt "{self.key}" HS256
+        transport bolt {{
+            path {self.directory}/bolt
+        }}
+    }}
+}}
+''')
+        return [self.options.mercure, 'run', '--adapter', 'caddyfile', '--config', f'{self.directory}/Caddyfile']
+
+    def token(self):
+        """A JWT (HS256) that may publish to all topics."""
+        def encode(data):
+            return base64.urlsafe_b64encode(data).rstrip(b'=').decode()
+        signed = '.'.join(encode(json.dumps(part).encode()) for part in
+                          ({'alg': 'HS256', 'typ': 'JWT'}, {'mercure': {'publish': ['*']}}))
+        return f'{signed}.{encode(hmac.digest(self.key.encode(), signed.encode(), hashlib.sha256))}'
+
+    def request(self, number):
+        body = urllib.parse.urlencode({'topic': 'bench', 'data': update(number)})
+        return self.post('/.well-known/mercure', body, 'Content-Type: application/x-www-form-urlencoded',
+                         f'Authorization: Bearer {self.token()}')
+
+
+class Ntfy(Server):
+    name = 'ntfy'
+    subscribe = '/bench/sse'
+
+    def command(self):
+        self.write('server.yml', '')
+        return [self.options.ntfy, 'serve', '--config', f'{self.directory}/server.yml',
+                '--listen-http', f'127.0.0.1:{self.port}', '--base-url', f'http://127.0.0.1:{self.port}',
+                '--visitor-subscription-limit', '100000', '--visitor-request-limit-exempt-hosts', '127.0.0.1',
+                '--log-level', 'warn']
+
+    def request(self, number):
+        return self.post('/bench', update(number))
+
+
 class BetterSse(Server):
     name = 'better-sse'
 
@@ -190,7 +244,7 @@ class BetterSse(Server):
         return [self.options.node, os.path.join(HERE, 'better-sse.mjs'), str(self.port)]
 
 
-SERVERS = [Crierd, Nchan, Centrifugo, BetterSse]
+SERVERS = [Crierd, Nchan, Mercure, Centrifugo, Ntfy, BetterSse]
 
 # ---- clients ---------------------------------------------------------------
 
@@ -307,19 +361,21 @@ def read_options():
     parser.add_argument('--crierd', default='crierd')
     parser.add_argument('--nginx', default='nginx')
     parser.add_argument('--centrifugo', default='centrifugo')
+    parser.add_argument('--mercure', default='mercure')
+    parser.add_argument('--ntfy', default='ntfy')
     parser.add_argument('--node', default='node')
     parser.add_argument('--clients', type=int, default=2000)
     parser.add_argument('--updates', type=int, default=50, help='a round')
     parser.add_argument('--rounds', type=int, default=5)
-    parser.add_argument('--servers', default='crierd,nchan,centrifugo,better-sse')
+    parser.add_argument('--servers', default=','.join(kind.name for kind in SERVERS))
     options = parser.parse_args()
-    for program in ('crierd', 'nginx', 'centrifugo', 'node'):
+    for program in ('crierd', 'nginx', 'mercure', 'centrifugo', 'ntfy', 'node'):
         setattr(options, program, shutil.which(getattr(options, program)))
     return options
 
 
 def available(kind, options):
-    return {'crierd': options.crierd, 'centrifugo': options.centrifugo,
+    return {'crierd': options.crierd, 'mercure': options.mercure, 'centrifugo': options.centrifugo, 'ntfy': options.ntfy,
             'nchan': options.nginx and os.path.exists('/usr/lib/nginx/modules/ngx_nchan_module.so'),
             'better-sse': options.node and os.path.exists(os.path.join(HERE, 'node_modules/better-sse'))}[kind.name]
 
