@@ -128,8 +128,11 @@ static bool take_damaged(struct client *client, uint32_t number)
         client->held_back = 0;
         return take_number(client, number) && take_number(client, held_back);
     }
-    if (client->record.length < DAMAGE_AT || oracle_at(&cluster->oracle, number)->has_id)
-        return take_number(client, number); /* marks have ids: a run waits for these */
+    /* Marks have ids: a run waits for these. What was made before the client knew that its
+     * stream was open need not have arrived. */
+    if (client->record.length < DAMAGE_AT || number <= client->record.since ||
+        oracle_at(&cluster->oracle, number)->has_id)
+        return take_number(client, number);
     switch (cluster->damage) {
     case DAMAGE_DROP:
         cluster->damage = DAMAGE_NONE;

@@ -19,6 +19,7 @@ async function subscribe(server, topic) {
 scenario('joins and leaves are counted and listed', { options: ['--presence', 'lobby,room/*'] }, async ({ context, open, server }) => {
   const leave = [await subscribe(server, 'room/1'), await subscribe(server, 'room/1')];
   const page = await open(await context(), '/console/#/presence');
+  await page.getByLabel('Topic').waitFor();
   assert.deepEqual(await page.locator('form code').allTextContents(), ['lobby', 'room/*']);
   await page.getByLabel('Topic').fill('room/1');
   await page.getByRole('button', { name: 'Show' }).click();
@@ -27,7 +28,7 @@ scenario('joins and leaves are counted and listed', { options: ['--presence', 'l
   const shows = (count) => until(async () => await now.textContent() === count, `the count is ${count}`);
   await shows('2');
   assert.equal(await rows.count(), 2, 'the past is listed');
-  assert.match(await page.getByRole('slider').getAttribute('aria-valuetext'), /2 subscribers$/);
+  await until(async () => (await page.getByRole('slider').getAttribute('aria-valuetext'))?.endsWith('2 subscribers'), 'the chart, too');
 
   leave.push(await subscribe(server, 'room/1'));
   await shows('3');

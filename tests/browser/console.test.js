@@ -137,7 +137,7 @@ scenario('a token that the server refuses is shown as that', { options: WITH_KEY
 scenario('a token that expires closes what it opened', { options: WITH_KEY }, async ({ context, open, forgive }) => {
   forgive(/status of 401/);
   const page = await open(await context(), '/console/#/topics');
-  await enterToken(page, mint(grants({ subscribe: ['*'], exp: Math.ceil(Date.now() / 1000) + 5 })));
+  await enterToken(page, mint(grants({ subscribe: ['*'], exp: Math.ceil(Date.now() / 1000) + 8 })));
   await until(async () => await page.locator('.gate').count() === 0, 'the topics are open');
   await page.locator('#banner').getByText(/refuses the token.*expired/).waitFor();
   await page.locator('.gate').getByText('The server refuses the token of this tab.').waitFor();
