@@ -8,8 +8,9 @@
  * request. So a request is resumed exactly when it was suspended, and the first side
  * never touches the object again.
  *
- * No connection of libmicrohttpd may be suspended when it stops: crier_hub_close() has
- * waited for all results then.
+ * No connection of libmicrohttpd may be suspended when it stops. By then crier_hub_close()
+ * has waited for all results but those of first reads, which a shard reports: until then
+ * their streams are open, and the drain waits for these.
  */
 #include <config.h>
 
