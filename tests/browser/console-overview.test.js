@@ -8,7 +8,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
-import { WITH_KEY, fits, goTo, grants, heading, holdToken, mint } from './console.js';
+import { WITH_KEY, banner, fits, goTo, grants, heading, holdToken, mint } from './console.js';
 import { scenario, until } from './harness.js';
 import { Server } from './server.js';
 
@@ -163,7 +163,7 @@ scenario('the overview goes on after a break', async ({ context, open, lay, forg
   const page = await open(await context(), '/console/');
   await until(() => points(page, 'clients'), 'it is live');
   line.cut();
-  await page.getByText('The server cannot be reached.').waitFor();
+  await banner(page, 'The server cannot be reached.').waitFor();
   line.mend();
   await until(async () => await page.locator('.overview').getAttribute('data-state') === 'live', 'it is live again');
   await until(async () => await page.locator('#banner *').count() === 0, 'the banner is gone');

@@ -28,6 +28,9 @@ export const heading = (page, text) => page.getByRole('heading', { level: 1, nam
 /** The link to a view in the console's navigation. */
 export const viewLink = (page, name) => page.getByRole('navigation', { name: 'Console' }).getByRole('link', { name });
 
+/** What is wrong with the server, as the console says above every view. A view may say so, too. */
+export const banner = (page, text) => page.locator('#banner').getByText(text);
+
 /** Goes to a view by its link, and waits for it. */
 export async function goTo(page, name) {
   await viewLink(page, name).click();

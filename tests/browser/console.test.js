@@ -3,7 +3,7 @@
  * prefix, and a server that goes away.
  */
 import assert from 'node:assert/strict';
-import { WITH_KEY, enterToken, fits, goTo, grants, heading, holdToken, mint, startProxy, viewLink } from './console.js';
+import { WITH_KEY, banner, enterToken, fits, goTo, grants, heading, holdToken, mint, startProxy, viewLink } from './console.js';
 import { scenario, state, until } from './harness.js';
 
 const VIEWS = ['Overview', 'Topics', 'Watch', 'Publish', 'Presence', 'Token'];
@@ -126,11 +126,10 @@ scenario('a token that the server refuses is shown as that', { options: WITH_KEY
   const page = await open(await context(), '/console/#/topics');
   const [head, claims] = mint(grants({ subscribe: ['*'] })).split('.');
   await enterToken(page, `${head}.${claims}.AAAA`);
-  const banner = page.locator('#banner');
-  await banner.getByText('The server refuses the token of this tab').waitFor();
+  await banner(page, 'The server refuses the token of this tab').waitFor();
   await page.locator('#server[data-state="lost"]').waitFor();
-  await banner.getByRole('button', { name: 'Go on without a token' }).click();
-  await until(async () => await banner.locator('*').count() === 0, 'the banner is gone');
+  await page.getByRole('button', { name: 'Go on without a token' }).click();
+  await until(async () => await page.locator('#banner *').count() === 0, 'the banner is gone');
   await page.getByText('There is no token in this tab yet.').waitFor();
 });
 
@@ -139,7 +138,7 @@ scenario('a token that expires closes what it opened', { options: WITH_KEY }, as
   const page = await open(await context(), '/console/#/topics');
   await enterToken(page, mint(grants({ subscribe: ['*'], exp: Math.ceil(Date.now() / 1000) + 8 })));
   await until(async () => await page.locator('.gate').count() === 0, 'the topics are open');
-  await page.locator('#banner').getByText(/refuses the token.*expired/).waitFor();
+  await banner(page, /refuses the token.*expired/).waitFor();
   await page.locator('.gate').getByText('The server refuses the token of this tab.').waitFor();
 });
 
@@ -162,7 +161,7 @@ scenario('the server goes away and comes back', async ({ context, open, server, 
   const page = await open(await context(), '/console/');
   await page.locator('#server[data-state="live"]').waitFor();
   await server.stop();
-  await page.getByText('The server cannot be reached.').waitFor();
+  await banner(page, 'The server cannot be reached.').waitFor();
   await page.locator('#server[data-state="retrying"]').waitFor();
   await heading(page, 'Overview').waitFor();
   await server.start();

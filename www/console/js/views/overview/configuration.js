@@ -44,7 +44,7 @@ export class Configuration {
       setText(this.#trouble, '');
     } catch ({ message }) {
       this.#configured = null; // with the next second
-      setText(this.#trouble, message);
+      setText(this.#trouble, `The options could not be read. ${message}`);
     }
     this.#show();
   }
