@@ -291,6 +291,17 @@ scenario('every page opens without complaint, and fits a phone', async ({ contex
   }
 });
 
+scenario('the first column of a table leaves room for the others on a phone', async ({ context, open }) => {
+  const page = await open(await context({ viewport: { width: 390, height: 844 } }), '/docs/protocol.html');
+  for (const name of ['protocol', 'from-mercure', 'operating', 'compare']) {
+    await page.goto(new URL(`${name}.html`, page.url()).href);
+    const wide = await page.locator('.table').evaluateAll((tables) => tables.filter((table) =>
+      table.querySelector('th').getBoundingClientRect().width > table.getBoundingClientRect().width * 0.75)
+      .map((table) => table.textContent.slice(0, 40)));
+    assert.deepEqual(wide, [], name);
+  }
+});
+
 scenario('the search finds sections, by keyboard', async ({ context, open }) => {
   const page = await open(await context(), '/docs/');
   await page.keyboard.press('/');
