@@ -37,7 +37,7 @@ async function tokens(anonymous) {
   const hash = createHash('sha256').update(TOKEN).digest('hex');
   const path = join(configurations, `${anonymous}.conf`);
   await writeFile(path, `anonymous = ${anonymous}\n[token test]\nhash = sha256:${hash}\npublish = *\nsubscribe = *\n`);
-  return { options: ['--config', path] };
+  return { options: ['--config', path, '--demo', 'on'] };
 }
 
 scenario('what anybody publishes appears on the front page', async ({ context, open, server }) => {
@@ -102,6 +102,7 @@ scenario('the front page uses the token of the tab', await tokens('none'), async
   const page = await open(await context(), '/');
   await page.getByText('asks for a token before anybody subscribes or publishes').waitFor();
   await state(page, 'closed', '#hello .status');
+  assert.ok(await page.locator('#pulse').isHidden());
   assert.equal(await server.clients(), 0);
 
   await page.getByRole('link', { name: 'Enter a token in the console' }).click();
@@ -109,6 +110,7 @@ scenario('the front page uses the token of the tab', await tokens('none'), async
   await page.goto(`${server.url}/`);
   await state(page, 'live', '#hello .status');
   assert.ok(await page.locator('#locked').isHidden());
+  await until(async () => Number(await page.locator('.tick').textContent()) > 0, 'it ticks');
   await page.getByRole('button', { name: 'Publish' }).click();
   await shown(page, 'Hear ye, hear ye');
 });
@@ -199,6 +201,7 @@ scenario('the site works below a prefix', async ({ behind, context, open, server
   const root = `${proxy.url}/events`;
   const page = await open(await context(), '/events/');
   await state(page, 'live', '#hello .status');
+  await until(async () => Number(await page.locator('.tick').textContent()) > 0, 'it ticks');
   await page.getByRole('button', { name: 'Publish' }).click();
   await shown(page, 'Hear ye, hear ye');
   assert.equal(await page.locator('.steps code').first().textContent(), `curl -d 'Hello from a shell' ${root}/topics/hello`);

@@ -16,6 +16,7 @@ const PAST = 10; // updates that the page begins with
 const KEEP = 50; // updates
 
 const card = byId('hello');
+const place = byId('pulse');
 const [status, trouble, list, tally, form] =
   ['.status', '.trouble[role]', '.updates', '.tally', 'form'].map((selector) => card.querySelector(selector));
 const session = new Session();
@@ -36,8 +37,11 @@ function add(event) {
   list.scrollTop = list.scrollHeight;
 }
 
+/** How a stream is asked for with the token of this tab. */
+const credentials = () => session.token && { token: () => session.token };
+
 function open() {
-  const current = stream = subscribe(TOPIC, { since: PAST, keep: PAST, ...(session.token && { token: () => session.token }) });
+  const current = stream = subscribe(TOPIC, { since: PAST, keep: PAST, ...credentials() });
   current.addEventListener('any', add);
   current.addEventListener('statechange', () => {
     showState(status, current.state);
@@ -69,18 +73,15 @@ function showLock({ publish, subscribe }) {
   if (!subscribe) showState(status, 'closed', 'Needs a token');
 }
 
-/** Shows the demo's ticks, and a button that stops them. */
-function startPulse(place) {
-  const [number, button] = ['.tick', 'button'].map((selector) => place.querySelector(selector));
-  const toggle = () => {
-    pulse?.close();
-    pulse = pulse ? null : subscribe('ticks', { keep: 'newest' });
-    pulse?.addEventListener('message', ({ data }) => setText(number, data));
-    setText(button, pulse ? 'Pause' : 'Resume');
-  };
-  button.addEventListener('click', toggle);
-  toggle();
-  place.hidden = false;
+/** Opens the demo's ticks, or closes them. They are shown from the first one on: a token may not be good for them. */
+function setPulse(on) {
+  pulse?.close();
+  pulse = on ? subscribe('ticks', { keep: 'newest', ...credentials() }) : null;
+  pulse?.addEventListener('message', ({ data }) => {
+    setText(place.querySelector('.tick'), data);
+    place.hidden = false;
+  });
+  setText(place.querySelector('button'), on ? 'Pause' : 'Resume');
 }
 
 /** Follows what the server says of this client, which changes when a token expires. */
@@ -94,11 +95,16 @@ function update() {
     stream = null;
   }
   byId('demo-off').hidden = demo;
-  if (demo && byId('pulse').hidden) startPulse(byId('pulse'));
+  if (demo && may.subscribe && !pulse && place.hidden) setPulse(true);
+  if (!may.subscribe) {
+    setPulse(false);
+    place.hidden = true;
+  }
 }
 
 showOrigin();
 addCopyButtons();
 form.addEventListener('submit', publish);
+place.querySelector('button').addEventListener('click', () => setPulse(!pulse));
 session.addEventListener('change', update);
 session.refresh();

@@ -131,7 +131,7 @@ const char help_token[] =
     "                            template (may be repeated)\n"
     "      --subscribe SELECTOR  grant subscribing, private updates included (may be\n"
     "                            repeated)\n"
-    "      --admin            grant deleting the updates of any topic\n"
+    "      --admin            grant deletion, export, import, statistics\n"
     "      --expires TIME     how long the token is valid (default 1h), or never\n"
     "      --payload JSON     what subscription events say of the subscriber\n"
     "      --subject NAME, --audience URL, --issuer NAME\n"
