@@ -1,22 +1,28 @@
 /* What every program of the project shares: numbers, tokens, clocks, condition
- * variables, threads, buffers. */
+ * variables, threads, buffers, files. */
 #include <config.h>
 
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/cond.h"
 #include "base/container_of.h"
+#include "base/file.h"
 #include "base/number.h"
 #include "base/random.h"
 #include "base/thread.h"
 #include "base/token.h"
 #include "crier.h"
 #include "support/runner.h"
+#include "support/scratch.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 /* ---- numbers ---------------------------------------------------------- */
 
@@ -287,6 +293,55 @@ START_TEST(a_container)
 }
 END_TEST
 
+/* ---- files ------------------------------------------------------------ */
+
+static void make_socket(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    close(fd);
+}
+
+static const struct {
+    const char *path; /* in the directory of the test, or absolute */
+    int error;
+    const char *text; /* what it holds, or why it is refused */
+} files[] = {
+    {"five", 0, "12345"},
+    {"/dev/null", 0, ""},
+    {"six", -EFBIG, "larger than 5 bytes"},
+    {"none", -ENOENT, "No such file or directory"},
+    {"pipe", -EINVAL, "not a regular file"},
+    {"socket", -EINVAL, "not a regular file"},
+    {"/", -EINVAL, "not a regular file"},
+    {"/dev/zero", -EINVAL, "not a regular file"},
+};
+
+START_TEST(a_file)
+{
+    char *text = NULL, why[80];
+    size_t length;
+
+    scratch_make();
+    ck_assert_int_eq(chdir(scratch), 0);
+    scratch_write("five", "12345");
+    scratch_write("six", "123456");
+    ck_assert_int_eq(mkfifo("pipe", 0600), 0);
+    make_socket("socket");
+    ck_assert_int_eq(
+        crier__file_load(files[_i].path, 5, &text, &length, why, sizeof why),
+        files[_i].error);
+    ck_assert_str_eq(text != NULL ? text : why, files[_i].text);
+    if (text != NULL)
+        ck_assert_uint_eq(length, strlen(text));
+    free(text);
+    scratch_remove();
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("base");
@@ -306,6 +361,7 @@ static Suite *suite(void)
     tcase_add_test(c, random_names);
     tcase_add_test(c, a_buffer);
     tcase_add_test(c, a_container);
+    tcase_add_loop_test(c, a_file, 0, (int)(sizeof files / sizeof files[0]));
     return s;
 }
 

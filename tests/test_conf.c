@@ -578,10 +578,10 @@ static const struct {
     {"--jwt-key x", "--jwt-key: this is not ALG:SECRET or ALG:@FILE, where ALG is"},
     {"--jwt-key none:x", "--jwt-key: this is not ALG:SECRET or"},
     {"--jwt-key HS256:short", "--jwt-key: a secret for HS256 has at least 32 bytes"},
-    {"--jwt-key HS256:@/nowhere", "--jwt-key: /nowhere: cannot open it: No such"},
+    {"--jwt-key HS256:@/nowhere", "--jwt-key: /nowhere: No such"},
     {"--jwt-key RS256:secret", "--jwt-key: RS256 takes a key, not a secret"},
     {"--jwt-key RS256:@/dev/null", "--jwt-key: /dev/null: neither a JWK nor"},
-    {"--jwks /nowhere", "--jwks: /nowhere: cannot open it: No such"},
+    {"--jwks /nowhere", "--jwks: /nowhere: No such"},
     {"--jwks /dev/null", "--jwks: /dev/null: not JSON"},
     {"--jwks http://example.com/", "--jwks: this is not an https:// URL"},
     {"--jwks https://example.com/a?b", "--jwks: this is not an https:// URL"},
@@ -683,7 +683,7 @@ static const struct {
     {"[key a]\nalgorithm = HS256\nsecret = geheim\n",
      "FILE:1: [key a] a secret for HS256 has at least 32 bytes (RFC 7518)\n"},
     {"[key a]\nalgorithm = ES256\nfile = /nowhere\n",
-     "FILE:1: [key a] /nowhere: cannot open it: No such file or directory\n"},
+     "FILE:1: [key a] /nowhere: No such file or directory\n"},
     {"[key a]\nalgorithm = HS256\nsecret = geheim\nsecret = geheim\nuse = x\n",
      "FILE:4: secret is not given once\n"
      "FILE:5: use 'x' is not publish, subscribe or both\n"

@@ -208,7 +208,7 @@ static const struct {
     {{"token", "--publish=a", "--key=HS257:" OTHER}, "--key begins with no algorithm"},
     {{"token", "--publish=a", "--key=none:" OTHER}, "--key begins with no algorithm"},
     {{"token", "--publish=a", "--key=RS256:" OTHER}, "give it as @FILE"},
-    {{"token", "--publish=a", "--key=@/none"}, "the key in /none cannot be used"},
+    {{"token", "--publish=a", "--key=@/none"}, "cannot open /none: No such file"},
     {{"token", "show", "a", "b"}, "unexpected argument"},
     {{"token", "show", "--publish=a"}, "unknown option '--publish'"},
     {{"token", "hash", "a", "b"}, "unexpected argument"},

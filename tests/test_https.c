@@ -375,7 +375,7 @@ START_TEST(mistakes_are_named)
     check_options("--tls-listen 127.0.0.1:0", 2,
                   "--tls-listen needs --tls-cert and --tls-key");
     check_options("--tls-cert x", 2, "--tls-cert and --tls-key need each other");
-    check_files("none", "key", 2, "none: cannot open it: No such file or directory");
+    check_files("none", "key", 2, "none: No such file or directory");
     check_files("key", "key", 2, "key: it has no certificate in PEM");
     check_files("cert", "cert", 2, "cert: it has no private key in PEM");
     snprintf(path, sizeof path, "%s/cert", scratch);

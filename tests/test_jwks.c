@@ -18,6 +18,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define MINUTE ((uint64_t)60 * 1000)
 #define SET(keys) "{\"keys\":[" keys "]}"
@@ -338,6 +339,22 @@ START_TEST(keys_that_were_not_taken)
 }
 END_TEST
 
+/* Its reader would wait for a writer for ever, and jwks_close() for its reader. */
+START_TEST(a_pipe_is_not_waited_for)
+{
+    char path[SCRATCH_SIZE + 8];
+    struct jwks *jwks;
+
+    snprintf(path, sizeof path, "%s/set", scratch);
+    ck_assert_int_eq(mkfifo(path, 0600), 0);
+    atomic_store(&offers, 0);
+    jwks = jwks_open(path, take_second, NULL);
+    ck_assert_ptr_nonnull(jwks);
+    jwks_close(jwks);
+    ck_assert_uint_eq(atomic_load(&offers), 0);
+}
+END_TEST
+
 /* ---- how long it is used ---------------------------------------------- */
 
 static const struct {
@@ -386,6 +403,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, a_reload_changes_the_source);
     tcase_add_test(tcase, a_file_is_read_again);
     tcase_add_test(tcase, keys_that_were_not_taken);
+    tcase_add_test(tcase, a_pipe_is_not_waited_for);
     tcase_add_loop_test(tcase, lifetimes_are_bounded, 0, LIFETIMES);
     return suite;
 }

@@ -411,6 +411,27 @@ START_TEST(junk_does_not_keep_nodes_out)
 }
 END_TEST
 
+/* It is refused as it is, with what another program has added. */
+START_TEST(a_log_without_positions_is_not_touched)
+{
+    char *before, *log;
+
+    attach_new();
+    append("a", "i", 0);
+    redis_do(&server, "XADD {t}:log 2-0 u %s b x", "8 " NOW " 10\nj\na");
+    redis_do(&server, "HSET {t}:ids j 2");
+    redis_do(&server, "XADD {t}:log 9007199254740990-1 foo bar");
+    before = strdup(get("HGETALL {t}:journal"));
+    log = strdup(get("XRANGE {t}:log - +"));
+    expect_error(CRIER__REDIS_ATTACH, "e1|n|1|0|s2|e2|" NOW, "CRIER_POSITIONS ");
+    ck_assert_str_eq(get("HGETALL {t}:journal"), before);
+    ck_assert_str_eq(get("XRANGE {t}:log - +"), log);
+    ck_assert_int_eq(redis_ask_number(&server, "HLEN {t}:ids"), 2);
+    free(before);
+    free(log);
+}
+END_TEST
+
 START_TEST(lost_journals_are_made_behind_what_was_seen)
 {
     expect(CRIER__REDIS_ATTACH, "n", "e0|n|7|0|s1|e1|" NOW,
@@ -1298,6 +1319,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, lost_notes_renew);
     tcase_add_test(tcase, the_newest_entries_are_loaded);
     tcase_add_test(tcase, torn_changes_are_undone);
+    tcase_add_test(tcase, a_log_without_positions_is_not_touched);
     tcase_add_test(tcase, junk_does_not_keep_nodes_out);
     tcase_add_test(tcase, lost_journals_are_made_behind_what_was_seen);
     tcase_add_test(tcase, topics_end);

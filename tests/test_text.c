@@ -121,7 +121,7 @@ END_TEST
 
 START_TEST(a_file)
 {
-    char name[] = "crier-text-XXXXXX", *text;
+    char name[] = "crier-text-XXXXXX", *text, why[80];
     int file;
 
     ck_assert_int_eq(chdir("/tmp"), 0);
@@ -129,12 +129,12 @@ START_TEST(a_file)
     ck_assert_int_ge(file, 0);
     ck_assert_int_eq(write(file, "12345", 5), 5);
     close(file);
-    ck_assert_int_eq(text_from_file("/tmp", name, 5, &text), 0);
+    ck_assert_int_eq(text_from_file("/tmp", name, 5, &text, why, sizeof why), 0);
     ck_assert_str_eq(text, "12345");
     free(text);
-    ck_assert_int_eq(text_from_file("/tmp", name, 4, &text), -EFBIG);
+    ck_assert_int_eq(text_from_file("/tmp", name, 4, &text, why, sizeof why), -EFBIG);
     unlink(name);
-    ck_assert_int_eq(text_from_file("/tmp", name, 5, &text), -ENOENT);
+    ck_assert_int_eq(text_from_file("/tmp", name, 5, &text, why, sizeof why), -ENOENT);
 }
 END_TEST
 

@@ -19,6 +19,7 @@
 
 #include "jose.h"
 
+#include "file.h"
 #include "json_read.h"
 
 #include <errno.h>
@@ -566,47 +567,14 @@ int jose_read_keys(struct jose_keys *keys, const enum jose_alg *alg,
     return error;
 }
 
-/* Reads FILE to TEXT, which has room for JOSE_TEXT_MAX + 1 bytes. */
-static bool load_file(FILE *file, char *text, size_t *length, char *why)
-{
-    *length = fread(text, 1, JOSE_TEXT_MAX + 1, file);
-    if (ferror(file))
-        refuse_jwk(why, "cannot read it: %s", strerror(errno));
-    else if (*length > JOSE_TEXT_MAX)
-        refuse_jwk(why, "larger than %zu bytes", JOSE_TEXT_MAX);
-    else
-        return true;
-    return false;
-}
-
-char *jose_load_text(const char *path, size_t *length, char why[JOSE_WHY_SIZE])
-{
-    char *text = malloc(JOSE_TEXT_MAX + 1);
-    FILE *file = fopen(path, "re");
-    bool well = false;
-
-    if (text == NULL)
-        refuse_jwk(why, "out of memory");
-    else if (file == NULL)
-        refuse_jwk(why, "cannot open it: %s", strerror(errno));
-    else
-        well = load_file(file, text, length, why);
-    if (file != NULL)
-        fclose(file);
-    if (well)
-        return text;
-    free(text);
-    return NULL;
-}
-
-int jose_read_file(struct jose_keys *keys, const enum jose_alg *alg,
-                   const char *path, char why[JOSE_WHY_SIZE])
+int jose_read_file(struct jose_keys *keys, const enum jose_alg *alg, FILE *file,
+                   char why[JOSE_WHY_SIZE])
 {
     size_t length;
-    char *text = jose_load_text(path, &length, why);
-    int error;
+    char *text;
+    int error = crier__file_read(file, JOSE_TEXT_MAX, &text, &length, why, JOSE_WHY_SIZE);
 
-    if (text == NULL)
+    if (error != 0)
         return -EINVAL;
     error = jose_read_keys(keys, alg, text, length, why);
     gnutls_memset(text, 0, length);

@@ -4,6 +4,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 /* The algorithms of signatures (RFC 7518, section 3.1; RFC 8037). "none" is not one. */
 enum jose_alg {
@@ -66,13 +67,9 @@ int jose_read_secret(struct jose_keys *keys, enum jose_alg alg,
 int jose_read_keys(struct jose_keys *keys, const enum jose_alg *alg,
                    const char *text, size_t length, char why[JOSE_WHY_SIZE]);
 
-/* Reads the file PATH of at most JOSE_TEXT_MAX bytes: a *new* text of *LENGTH bytes. NULL
- * with the reason in WHY. */
-char *jose_load_text(const char *path, size_t *length, char why[JOSE_WHY_SIZE]);
-
-/* As jose_read_keys() with what the file PATH holds. */
-int jose_read_file(struct jose_keys *keys, const enum jose_alg *alg,
-                   const char *path, char why[JOSE_WHY_SIZE]);
+/* As jose_read_keys() with what FILE (*stolen*) holds. */
+int jose_read_file(struct jose_keys *keys, const enum jose_alg *alg, FILE *file,
+                   char why[JOSE_WHY_SIZE]);
 
 /* Frees the keys; KEYS is empty again. */
 void jose_keys_done(struct jose_keys *keys);

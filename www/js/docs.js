@@ -6,8 +6,10 @@
  * the field gets the focus. All words must occur in a section, at the beginning of a word.
  * "/" goes to the field, the arrows go through the results, Escape closes them.
  *
- * Guides come before manual pages that fit as well, unless one looks for an option or a function:
- * the manual page of a function that is named comes first.
+ * A section is about a word if its heading is, the more the less else the heading says; or if
+ * the word occurs in its first lines, or often for its length. A whole word counts more than the
+ * beginning of one. Guides come before manual pages that fit as well, unless one looks for an
+ * option or a function: the manual page of a function that is named comes first.
  *
  * @typedef {object} Section
  * @property {string} page  the name of its file
@@ -24,7 +26,8 @@ import { byId, make, setText } from './dom.js';
 
 const SHOWN = 12; // results
 const AROUND = 70; // characters of text before what was found; twice as many after it
-const LONG = 6000; // characters of a section that is rather long
+const BEGINNING = 150; // characters of a section, which say what it is about
+const EXACT = 60; // points for a heading that is what was typed, if that is several words
 const LATER = 0.1; // of its points that a section loses for each group before its own
 
 const [form, field, found, count, results] =
@@ -44,42 +47,52 @@ function load() {
 /** A word as a pattern that stands for itself. */
 const literal = (word) => word.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
-/** What finds words, one behind the other, at the beginning of a word. */
-const pattern = (words) => new RegExp(`(?<![\\p{L}\\p{N}])${words.map(literal).join('[^\\p{L}\\p{N}]+')}`, 'giu');
+/** What finds words, one behind the other, at the beginning of a word, or up to this end. */
+const pattern = (words, end = '') =>
+  new RegExp(`(?<![\\p{L}\\p{N}])${words.map(literal).join('[^\\p{L}\\p{N}_]+')}${end}`, 'giu');
 
-/**
- * How well a section fits; 0 if it does not. What is in the heading counts most, the more the
- * higher it is, then words that stand together as they were typed; and a long section has a bit
- * of everything.
- *
- * @param {Section} section
- * @param {RegExp[]} patterns  one for each word
- * @param {RegExp} phrase  for all of them
- */
-function rate({ title, level, heading, text }, patterns, phrase) {
-  let points = text.search(phrase) < 0 ? 0 : 10;
-  for (const each of patterns) {
-    const occurrences = text.match(each)?.length ?? 0;
-    const named = (heading.search(each) < 0 ? 0 : 40 / level) + (title.search(each) < 0 ? 0 : 5);
-    if (occurrences + named === 0) return 0;
-    points += Math.min(occurrences, 5) + named;
+/** How words are searched for: as the beginning of words, and as whole ones, in the plural, too. */
+const searchFor = (words) => ({ begun: pattern(words), whole: pattern(words, 's?(?![\\p{L}\\p{N}_])') });
+
+/** How many characters of a text are what is searched for; as the beginning of a word a third. */
+function weigh(text, { begun, whole }) {
+  const [all, wholly] = [begun, whole].map((each) => (text.match(each) ?? []).join('').length);
+  return wholly + (all - wholly) / 3;
+}
+
+/** How much a section is about words; 0 if it does not have them. @param {Section} section */
+function rateWords({ title, level, heading, text }, words) {
+  const sought = searchFor(words);
+  const times = weigh(text, sought) / words.join(' ').length;
+  const early = text.slice(0, BEGINNING).search(sought.begun) < 0 ? 1 : 1.3;
+  const named = weigh(heading, sought) / heading.length;
+  return 20 * early * times / (times + 1 + text.length / 2000)
+    + (named > 0 ? (15 + 30 * named) / level : 0)
+    + 15 * weigh(title, sought) / title.length;
+}
+
+/** How well a section fits; 0 if it does not. Words that stand together as they were typed count twice. */
+function rate(section, words) {
+  const points = words.map((word) => rateWords(section, [word]));
+  if (points.includes(0)) return 0;
+  if (words.length > 1) {
+    points.push(2 * rateWords(section, words));
+    if (weigh(section.heading, searchFor(words)) === section.heading.length) points.push(EXACT);
   }
-  return points / (1 + text.length / LONG);
+  return points.reduce((sum, each) => sum + each);
 }
 
 /** The sections that have all words, the best first, and what to mark in them. */
 function find(all, query) {
   const words = query.trim().split(/\s+/).filter(Boolean);
   if (words.length === 0) return { patterns: [], hits: [] };
-  const patterns = words.map((word) => pattern([word]));
-  const phrase = pattern(words);
   const later = words.some((word) => /^-|_/.test(word)) ? 0 : LATER; // options and functions
   const points = (section) => (section.names?.includes(words.join(' ')) ? Infinity
-    : rate(section, patterns, phrase) * (1 - later * section.group));
+    : rate(section, words) * (1 - later * section.group));
   const hits = all.map((section) => ({ section, points: points(section) }))
     .filter(({ points }) => points > 0)
     .sort((a, b) => b.points - a.points);
-  return { patterns: [phrase, ...patterns], hits: hits.map(({ section }) => section) };
+  return { patterns: [pattern(words), ...words.map((word) => pattern([word]))], hits: hits.map(({ section }) => section) };
 }
 
 /** A text as nodes, with what was found marked. */

@@ -44,6 +44,22 @@ static enum options_result report_algorithm(const char *from)
                           known);
 }
 
+static enum options_result read_key_file(const char *path, const enum jose_alg *alg,
+                                         struct jose_keys *keys)
+{
+    char why[JOSE_WHY_SIZE] = "";
+    FILE *file = fopen(path, "re");
+    int error;
+
+    if (file == NULL)
+        return options_report("cannot open %s: %s", path, strerror(errno));
+    error = jose_read_file(keys, alg, file, why);
+    if (error == 0)
+        return OPTIONS_RUN;
+    return options_report("the key in %s cannot be used: %s", path,
+                          error == -EINVAL ? why : crier_error_text(error));
+}
+
 /* Adds the keys that VALUE describes. FROM names its source in messages, which do not
  * quote it. */
 static enum options_result read_key(const char *from, const char *value,
@@ -56,13 +72,8 @@ static enum options_result read_key(const char *from, const char *value,
 
     if (key == NULL)
         return report_algorithm(from);
-    if (key[0] == '@') {
-        error = jose_read_file(keys, &alg, key + 1, why);
-        if (error != 0)
-            return options_report("the key in %s cannot be used: %s", key + 1,
-                                  error == -EINVAL ? why : crier_error_text(error));
-        return OPTIONS_RUN;
-    }
+    if (key[0] == '@')
+        return read_key_file(key + 1, &alg, keys);
     secret_add(key);
     error = jose_read_secret(keys, alg, key, strlen(key), why);
     if (error != 0)

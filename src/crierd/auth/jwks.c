@@ -19,6 +19,7 @@
 #include "jwks.h"
 
 #include "base/cond.h"
+#include "base/file.h"
 #include "base/thread.h"
 #include "crierd/log/log.h"
 
@@ -241,7 +242,8 @@ static uint64_t read_set(struct jwks *jwks)
     if (jwks->multi != NULL)
         well = fetch_set(jwks, &body, &lifetime, why);
     else
-        well = (body.bytes = jose_load_text(jwks->source, &body.length, why)) != NULL;
+        well = crier__file_load(jwks->source, JOSE_TEXT_MAX, &body.bytes, &body.length,
+                                why, sizeof why) == 0;
     if (well)
         well = hand_keys_over(jwks, &body, why);
     free(body.bytes);

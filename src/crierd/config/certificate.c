@@ -12,8 +12,8 @@
 
 #include "certificate.h"
 
+#include "base/file.h"
 #include "base/jose.h"
-#include "regular.h"
 
 #include <gnutls/x509.h>
 #include <stdatomic.h>
@@ -40,15 +40,13 @@ struct pair {
 static const char *load_pem(const char *path, gnutls_datum_t *text,
                             char why[JOSE_WHY_SIZE])
 {
-    const char *wrong = regular_check(path);
-    size_t length = 0;
-    char *bytes = wrong == NULL ? jose_load_text(path, &length, why) : NULL;
+    size_t length;
+    char *bytes;
 
-    *text = (gnutls_datum_t){.data = (unsigned char *)bytes,
-                             .size = bytes != NULL ? (unsigned)length : 0};
-    if (bytes != NULL)
-        return NULL;
-    return wrong != NULL ? wrong : why;
+    if (crier__file_load(path, JOSE_TEXT_MAX, &bytes, &length, why, JOSE_WHY_SIZE) != 0)
+        return why;
+    *text = (gnutls_datum_t){(unsigned char *)bytes, (unsigned)length};
+    return NULL;
 }
 
 /* Reads the chain in the file PATH. NULL, or why that failed; WHY has room for it. */

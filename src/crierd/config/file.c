@@ -7,9 +7,9 @@
 
 #include "file.h"
 
+#include "base/file.h"
 #include "base/ini_file.h"
 #include "keyring.h"
-#include "regular.h"
 #include "retain.h"
 
 #include <errno.h>
@@ -297,12 +297,13 @@ static bool read_pair(void *closure, const struct ini_entry *entry)
 void file_read(const char *path, struct conf *conf, struct mistakes *mistakes)
 {
     struct reader reader = {.path = path, .conf = conf, .mistakes = mistakes};
-    const char *wrong = regular_check(path);
-    FILE *file = wrong == NULL ? fopen(path, "re") : NULL;
+    char why[80];
+    const char *wrong;
+    FILE *file;
     int line;
 
-    if (file == NULL) {
-        mistakes_add(mistakes, "%s: %s", path, wrong != NULL ? wrong : strerror(errno));
+    if (crier__file_open(path, &file, why, sizeof why) != 0) {
+        mistakes_add(mistakes, "%s: %s", path, why);
         return;
     }
     wrong = ini_file_read(file, read_pair, &reader, &line);

@@ -10,8 +10,8 @@
 
 #include "address.h"
 #include "date.h"
-#include "regular.h"
 #include "url.h"
+#include "base/file.h"
 #include "base/number.h"
 #include "crier.h"
 
@@ -66,12 +66,11 @@ static int move_key(struct conf_keys *keys, struct conf_key *key)
 static int read_key_file(struct jose_keys *keys, const enum jose_alg *alg,
                          const char *path, char why[JOSE_WHY_SIZE])
 {
-    const char *wrong = regular_check(path);
+    FILE *file;
 
-    if (wrong == NULL)
-        return jose_read_file(keys, alg, path, why);
-    snprintf(why, JOSE_WHY_SIZE, "%s", wrong);
-    return -EINVAL;
+    if (crier__file_open(path, &file, why, JOSE_WHY_SIZE) != 0)
+        return -EINVAL;
+    return jose_read_file(keys, alg, file, why);
 }
 
 /* Reads KEY from its file, or from SECRET. */

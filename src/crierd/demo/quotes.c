@@ -122,20 +122,14 @@ static size_t count_file_lines(const char *text)
 struct quotes *quotes_new(const char *data)
 {
     struct quotes *quotes = calloc(1, sizeof *quotes);
+    char why[80] = "out of memory";
     size_t wrong;
-    int error = -ENOMEM;
 
-    if (quotes != NULL)
-        error = text_from_file(data, FILE_NAME, FILE_SIZE_MAX,
-                               &quotes->memory);
-    if (error == 0) {
-        quotes->rows = calloc(count_file_lines(quotes->memory),
-                              sizeof *quotes->rows);
-        error = quotes->rows != NULL ? 0 : -ENOMEM;
-    }
-    if (error != 0) {
-        log_line(LOG_ERROR, "cannot read %s/" FILE_NAME ": %s", data,
-                 crier_error_text(error));
+    if (quotes != NULL && text_from_file(data, FILE_NAME, FILE_SIZE_MAX, &quotes->memory,
+                                         why, sizeof why) == 0)
+        quotes->rows = calloc(count_file_lines(quotes->memory), sizeof *quotes->rows);
+    if (quotes == NULL || quotes->rows == NULL) {
+        log_line(LOG_ERROR, "cannot read %s/" FILE_NAME ": %s", data, why);
         quotes_free(quotes);
         return NULL;
     }

@@ -62,14 +62,11 @@ static void cut_paragraphs(struct answers *answers)
 struct answers *answers_new(const char *data)
 {
     struct answers *answers = calloc(1, sizeof *answers);
-    int error = -ENOMEM;
+    char why[80] = "out of memory";
 
-    if (answers != NULL)
-        error = text_from_file(data, FILE_NAME, FILE_SIZE_MAX,
-                               &answers->memory);
-    if (error != 0) {
-        log_line(LOG_ERROR, "cannot read %s/" FILE_NAME ": %s", data,
-                 crier_error_text(error));
+    if (answers == NULL || text_from_file(data, FILE_NAME, FILE_SIZE_MAX, &answers->memory,
+                                          why, sizeof why) != 0) {
+        log_line(LOG_ERROR, "cannot read %s/" FILE_NAME ": %s", data, why);
         free(answers);
         return NULL;
     }

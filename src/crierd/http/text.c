@@ -5,13 +5,12 @@
 
 #include "text.h"
 
+#include "base/file.h"
 #include "base/utf8.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 bool text_valid(const char *text, size_t length, size_t min, size_t max)
 {
@@ -90,45 +89,18 @@ enum text_sight text_sight(const char *text, size_t length)
     return deceptive ? TEXT_DECEPTIVE : TEXT_VISIBLE;
 }
 
-static int read_all(int file, char *text, size_t max, size_t *length)
-{
-    ssize_t got;
-
-    *length = 0;
-    do {
-        got = read(file, text + *length, max + 1 - *length);
-        if (got < 0 && errno != EINTR)
-            return -errno;
-        if (got > 0)
-            *length += (size_t)got;
-        if (*length > max)
-            return -EFBIG;
-    } while (got != 0);
-    return 0;
-}
-
-int text_from_file(const char *dir, const char *name, size_t max, char **text)
+int text_from_file(const char *dir, const char *name, size_t max, char **text, char *why,
+                   size_t size)
 {
     size_t length;
-    char *path, *read;
-    int file, error;
+    char *path;
+    int error;
 
-    if (asprintf(&path, "%s/%s", dir, name) < 0)
+    if (asprintf(&path, "%s/%s", dir, name) < 0) {
+        snprintf(why, size, "out of memory");
         return -ENOMEM;
-    /* O_NONBLOCK: a named pipe must not block the start. */
-    file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    error = file < 0 ? -errno : 0;
-    free(path);
-    if (error != 0)
-        return error;
-    read = malloc(max + 1);
-    error = read != NULL ? read_all(file, read, max, &length) : -ENOMEM;
-    close(file);
-    if (error != 0) {
-        free(read);
-        return error;
     }
-    read[length] = '\0';
-    *text = read;
-    return 0;
+    error = crier__file_load(path, max, text, &length, why, size);
+    free(path);
+    return error;
 }

@@ -21,9 +21,10 @@ enum text_sight {
  * several scripts need them. */
 enum text_sight text_sight(const char *text, size_t length);
 
-/* Reads the file NAME in the directory DIR, at most MAX bytes, into a new NUL-terminated
- * text, *TEXT. Returns 0 or -errno; -EFBIG when the file is larger. */
-int text_from_file(const char *dir, const char *name, size_t max,
-                   char **text);
+/* Reads the file NAME in the directory DIR, at most MAX bytes, into a *new* NUL-terminated
+ * text, *TEXT. Returns 0 or -errno, with the reason in WHY, of SIZE bytes; -EFBIG when the
+ * file is larger. */
+int text_from_file(const char *dir, const char *name, size_t max, char **text, char *why,
+                   size_t size);
 
 #endif

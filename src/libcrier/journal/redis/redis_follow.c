@@ -790,16 +790,6 @@ static bool read_attached(struct crier__redis *redis, const redisReply *reply)
     return begin_loading(redis, &held);
 }
 
-/* Whether the journal of REPLY, which was refused, ends at a position beyond the largest one:
- * nodes count from the last entry of the log, and another program has added one far ahead. */
-static bool is_used_up(const redisReply *reply)
-{
-    uint64_t last;
-
-    return crier__redis_is_array(reply, 7) && crier__redis_is_array(reply->element[4], 6) &&
-           !crier__redis_read_number(reply->element[4]->element[3], &last);
-}
-
 static void take_attached(struct crier__redis_call *call, redisReply *reply)
 {
     struct crier__redis *redis =
@@ -808,7 +798,7 @@ static void take_attached(struct crier__redis_call *call, redisReply *reply)
 
     if (reply == NULL || read_attached(redis, reply))
         return;
-    if (!is_used_up(reply)) {
+    if (!crier__redis_is_error(reply, "CRIER_POSITIONS")) {
         crier__redis_refuse(redis, reply, "attach");
         return;
     }

@@ -19,6 +19,8 @@ enum crier__redis_script {
      * where there is none, jumps when SERVER (a run_id) is not the one that wrote last, and
      * renews with the epoch CANDIDATE when EPOCH is the journal's and POSITION, NOTE is not
      * part of it, or lies behind its end. In any case `last` is at least POSITION then.
+     * The error CRIER_POSITIONS, and nothing has changed, when the log has an entry, which is
+     * not ours, so near to 2^53 that no positions are left.
      * {epoch, renewed, corrected_upto, corrected_time, HELD, position of the oldest entry
      * of the log or 0, time of that entry} */
     CRIER__REDIS_ATTACH,

@@ -9,19 +9,17 @@
 
 #include "redis_url.h"
 
+#include "base/file.h"
 #include "base/number.h"
 
 #include <crier.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/un.h>
-#include <unistd.h>
 
 #define PORT_REDIS 6379
 #define PORT_SENTINEL 26379
@@ -150,55 +148,26 @@ static int read_sentinels(struct url_reader *reader, const char *text)
     }
 }
 
-/* Opens PATH if it is a regular file; a FIFO would be waited for. NULL: see errno. */
-static FILE *open_secret(const char *path)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), error;
-    struct stat status;
-    FILE *file = NULL;
-
-    if (fd < 0)
-        return NULL;
-    if (fstat(fd, &status) == 0) {
-        if (S_ISREG(status.st_mode))
-            file = fdopen(fd, "r");
-        else
-            errno = S_ISDIR(status.st_mode) ? EISDIR : EINVAL;
-    }
-    if (file == NULL) {
-        error = errno;
-        close(fd);
-        errno = error;
-    }
-    return file;
-}
-
 /* Reads the first line of the file at PATH as the password. */
 static int read_password_file(struct url_reader *reader, const char *path)
 {
-    char text[SECRET_FILE_MAX + 1];
-    FILE *file = open_secret(path);
+    char *text, why[80];
     size_t length;
-    int rc = 0;
+    int rc = crier__file_load(path, SECRET_FILE_MAX, &text, &length, why, sizeof why);
 
-    if (!file || (length = fread(text, 1, sizeof text, file), ferror(file))) {
-        rc = errno ? -errno : -EIO;
-        snprintf(reader->reason, 256, "password-file cannot be read: %s", strerror(-rc));
-    } else if (length > SECRET_FILE_MAX) {
-        rc = refuse_url(reader, "password-file has more than %d bytes", SECRET_FILE_MAX);
-    } else {
-        text[length] = '\0';
-        text[strcspn(text, "\r\n")] = '\0';
-        free(reader->url->password);
-        reader->url->password = strdup(text);
-        if (!reader->url->password)
-            rc = -ENOMEM;
-        else if (!*text)
-            rc = refuse_url(reader, "password-file has no password in its first line");
+    if (rc) {
+        snprintf(reader->reason, 256, "password-file cannot be read: %s", why);
+        return rc;
     }
-    if (file)
-        fclose(file);
-    explicit_bzero(text, sizeof text);
+    text[strcspn(text, "\r\n")] = '\0';
+    free(reader->url->password);
+    reader->url->password = strdup(text);
+    if (!reader->url->password)
+        rc = -ENOMEM;
+    else if (!*text)
+        rc = refuse_url(reader, "password-file has no password in its first line");
+    explicit_bzero(text, length);
+    free(text);
     return rc;
 }
 

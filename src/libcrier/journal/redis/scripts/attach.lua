@@ -7,6 +7,26 @@ if failure then
     return failure
 end
 
+local LARGEST = 9007199254740992 -- the last of the integers that Lua tells apart
+
+-- Up to COUNT entries of the log that are behind its end, the last one first.
+local function entries_behind(count)
+    return call('XREVRANGE', LOG, '+',
+        '(' .. digits(totals.last) .. '-' .. digits(totals.note), 'COUNT', count)
+end
+
+-- Whether there are no positions left for the jumps below and for updates. Another program
+-- has added an entry far ahead.
+local function is_used_up()
+    local entry = entries_behind('1')[1]
+    return math.max(totals.last, position, entry and place_of(entry) or 0) >
+        LARGEST - 4 * JUMP
+end
+
+if totals.epoch and is_used_up() then
+    return redis.error_reply('CRIER_POSITIONS the journal has none left')
+end
+
 -- Makes UPTO the last position. Those up to there have not been, and will not be, used.
 local function jump(upto)
     call('ZADD', JUMPS, digits(totals.last),
@@ -56,10 +76,9 @@ end
 -- A script that was stopped half way, by an access rule, has left entries behind the end. They
 -- were never acknowledged, and no node has seen them.
 local function drop_torn()
-    local behind = '(' .. digits(totals.last) .. '-' .. digits(totals.note)
     local top
     while true do
-        local part = call('XREVRANGE', LOG, '+', behind, 'COUNT', '100')
+        local part = entries_behind('100')
         if #part == 0 then
             break
         end
