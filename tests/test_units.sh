@@ -4,14 +4,33 @@
 set -eu
 source=${srcdir:-$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)}
 "${CRIERD:-src/crierd/crierd}" --check-config --config "$source/data/systemd/crierd.conf"
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+# A reload checks the configuration that crierd was started with.
+start=$(sed -n 's/^ExecStart=//p' data/systemd/crierd.service)
+grep -qxF "ExecReload=${start/ / --check-config }" data/systemd/crierd.service
+
+# In the journal of systemd, what keeps crierd from starting is an error, however early.
+expect_error() {
+    : >"$scratch/journal"
+    if env JOURNAL_STREAM="$(stat -c %d:%i "$scratch/journal")" "$@" 2>"$scratch/journal"; then
+        echo "crierd has started: $*"
+        exit 1
+    fi
+    cat "$scratch/journal"
+    grep -q '^<3>' "$scratch/journal"
+    if grep -v '^<3>' "$scratch/journal"; then exit 1; fi
+}
+expect_error "${CRIERD:-src/crierd/crierd}" --listen nowhere
+expect_error LISTEN_PID=x LISTEN_FDS=1 "${CRIERD:-src/crierd/crierd}" --listen 127.0.0.1:0
+
 if ! command -v systemd-analyze >/dev/null; then
     echo 'SKIPPED: no systemd-analyze'
     exit 77
 fi
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
 # The program need not be installed.
-sed 's|^ExecStart=[^ ]*|ExecStart=/bin/true|' data/systemd/crierd.service \
+sed 's|^\(Exec[A-Za-z]*\)=/[^ ]*/crierd |\1=/bin/true |' data/systemd/crierd.service \
     >"$scratch/crierd.service"
 cp "$source/data/systemd/crierd.socket" "$scratch"
 output=$(systemd-analyze verify --man=no "$scratch"/crierd.{service,socket} 2>&1) ||

@@ -412,15 +412,14 @@ static int start_server(struct conf *conf, struct launch *launch)
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     log_set_level(conf->log_level);
     log_set_format(conf->log_format);
-    if (!inherit_listeners(&server.listeners)) {
-        listeners_close(&server.listeners);
-        return EXIT_FAILURE;
-    }
     if (!log_start()) {
         log_line(LOG_ERROR, "cannot start the log's thread");
         return EXIT_FAILURE;
     }
-    if (conf_publish(conf)) {
+    if (!inherit_listeners(&server.listeners)) {
+        listeners_close(&server.listeners);
+        status = EXIT_FAILURE;
+    } else if (conf_publish(conf)) {
         status = run_server(&server, launch);
     } else {
         log_line(LOG_ERROR, "too many thread-specific keys");
@@ -441,9 +440,10 @@ static int end_output(void)
     return EXIT_FAILURE;
 }
 
+/* Prints a mistake in the configuration. The log has not started yet. */
 static void report_mistake(const char *text)
 {
-    fprintf(stderr, "crierd: %s\n", text);
+    fprintf(stderr, "%s%s\n", log_is_journal() ? "<3>" : "crierd: ", text);
 }
 
 int main(int argc, char **argv)

@@ -177,9 +177,7 @@ static void write_whole(const char *lines, size_t length)
 
 /* ---- what a line begins with ---------------------------------------------- */
 
-/* Whether standard error is the journal of systemd, which says by JOURNAL_STREAM which
- * file that is. */
-static bool is_journal(void)
+bool log_is_journal(void)
 {
     const char *said = getenv("JOURNAL_STREAM");
     char own[64];
@@ -396,7 +394,7 @@ static void *write_log(void *unused)
 
 bool log_start(void)
 {
-    to_journal = is_journal();
+    to_journal = log_is_journal();
     queue.started = crier__cond_init(&queue.more) == 0 &&
                     crier__cond_init(&queue.done) == 0 &&
                     crier__thread_start(&thread, write_log, NULL) == 0;

@@ -25,6 +25,10 @@ bool log_wants(enum log_level level);
  * upper or lower case), or -1. */
 int log_level_by_name(const char *name);
 
+/* Whether standard error is the journal of systemd, which says by JOURNAL_STREAM which
+ * file that is. Lines then begin with their priority. */
+bool log_is_journal(void);
+
 /* Starts the thread that writes the log. Until then, log_line() writes by itself and
  * waits for standard error. Returns false when the thread cannot be started. Before
  * any other thread starts. */
