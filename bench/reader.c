@@ -181,9 +181,11 @@ bool reader_connect(struct reader *reader, unsigned port, size_t from, int windo
 
 bool reader_send_request(struct reader *reader, const char *head, size_t length)
 {
-    return (reader->tls ? gnutls_record_send(reader->session, head, length)
-                        : send(reader->watch.fd, head, length, MSG_NOSIGNAL)) ==
-               (ssize_t)length ||
+    ssize_t sent = reader->tls ? gnutls_record_send(reader->session, head, length)
+                               : send(reader->watch.fd, head, length, MSG_NOSIGNAL);
+
+    return sent == (ssize_t)length ||
+           (sent < 0 && (errno == ECONNRESET || errno == EPIPE)) ||
            fault("cannot send a request: %s", strerror(errno));
 }
 

@@ -53,7 +53,8 @@ bool reader_connect(struct reader *reader, unsigned port, size_t from, int windo
 bool reader_adopt(struct reader *reader, int fd);
 
 /* Sends a request or part of one. Returns false, with a fault, if it cannot be sent at
- * once; so it must be small and the first on its connection. */
+ * once; so it must be small and the first on its connection. A connection that the server
+ * has reset meanwhile is no fault: it ends when it is read next. */
 bool reader_send_request(struct reader *reader, const char *head, size_t length);
 
 /* Stops or resumes reading. */

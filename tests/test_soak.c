@@ -122,17 +122,40 @@ static void check_xml(const char *xml)
     ck_assert_uint_eq(depth, 0);
 }
 
-START_TEST(test_does_and_says_all)
+/* The first of what always happens that has not, by the report; NULL: all has. */
+static const char *find_lacking(const char *report)
+{
+    for (size_t i = 0; i < sizeof always / sizeof *always; i++)
+        if (counted(report, always[i]) == 0)
+            return always[i];
+    return NULL;
+}
+
+/* Runs a soak, which breaks no invariant, for SECONDS, and returns its report, *new*. *LACKS
+ * is what has not happened. */
+static char *run_soak(const char *seconds, const char **lacks)
 {
     const char *const options[] = {"--svg", svg_path, "--seed", "7", NULL};
-    char *text, line[128];
+    char *report;
 
-    measure_expect(start(getenv("CRIERD"), "8", options), 0,
+    measure_expect(start(getenv("CRIERD"), seconds, options), 0,
                    "seed 7: no invariant was broken");
-    text = measure_contents(measure_log());
-    for (size_t i = 0; i < sizeof always / sizeof *always; i++)
-        ck_assert_msg(counted(text, always[i]) > 0, "none: '%s' in:\n%s",
-                      always[i], text);
+    report = measure_contents(measure_log());
+    *lacks = find_lacking(report);
+    return report;
+}
+
+/* On a busy machine less happens in the same time, so it has more. */
+START_TEST(test_does_and_says_all)
+{
+    const char *lacks;
+    char *text = run_soak("8", &lacks), line[128];
+
+    if (lacks != NULL) {
+        free(text);
+        text = run_soak("16", &lacks);
+    }
+    ck_assert_msg(lacks == NULL, "none: '%s' in:\n%s", lacks, text);
     for (size_t i = 0; i < sizeof invariants / sizeof *invariants; i++) {
         snprintf(line, sizeof line, "\nholds    %s", invariants[i]);
         ck_assert_msg(strstr(text, line) != NULL, "no '%s' in:\n%s", line,

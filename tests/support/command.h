@@ -50,8 +50,9 @@ void command_close_input(struct command *command);
 /* Starts to read its output. */
 void command_read(struct command *command);
 
-/* Waits until the pipe that it prints to is full. Its output must be unread. */
-void command_wait_full(const struct command *command);
+/* Waits until the pipe that it prints to is full. Its output must be unread. Returns false
+ * if it ended before. */
+bool command_wait_full(const struct command *command);
 
 /* Waits until no signal that was sent to it is pending. */
 void command_wait_taken(const struct command *command);

@@ -259,6 +259,11 @@ void crier__redis_begin_args(struct crier__redis *redis, struct crier__redis_arg
 /* Appends NUMBER in decimal to ARGS, with TEXT as its memory. */
 void crier__redis_arg_number(struct crier__redis_args *args, char text[24], uint64_t number);
 
+/* How long the reply to a command on the writer's connection may take, in ms, that Redis is
+ * given TIME for: WAITs may be in front of it there, which together take less than the
+ * timeout (send_wait() of redis_write.c). */
+unsigned crier__redis_writer_time(const struct crier__redis *redis, unsigned time);
+
 /* Writes the limits of all topics together to TEXT, as scripts are given them. */
 void crier__redis_policy(struct crier__redis *redis, char text[128]);
 

@@ -826,7 +826,8 @@ void crier__redis_attach(struct crier__redis *redis)
     if (error == 0)
         error = args.failed ? -ENOMEM
                             : crier__redis_run(&redis->link, CRIER__REDIS_WRITER,
-                                               CRIER__REDIS_ATTACH, NULL, &args, READ_TIME,
+                                               CRIER__REDIS_ATTACH, NULL, &args,
+                                               crier__redis_writer_time(redis, READ_TIME),
                                                &redis->attach_call);
     crier__redis_args_done(&args);
     if (error != 0)

@@ -63,6 +63,13 @@ void crier__redis_refuse(struct crier__redis *redis, const redisReply *reply,
     crier__redis_link_fail(&redis->link, reason);
 }
 
+unsigned crier__redis_writer_time(const struct crier__redis *redis, unsigned time)
+{
+    const struct crier__redis_url *url = redis->link.url;
+
+    return url->wait != 0 ? time + url->timeout : time;
+}
+
 void crier__redis_policy(struct crier__redis *redis, char text[128])
 {
     struct crier_journal *journal = &redis->mirror.journal;

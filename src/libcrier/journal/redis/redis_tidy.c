@@ -39,11 +39,14 @@ static bool run_tidying(struct crier__redis *redis, enum crier__redis_connection
                        struct crier__redis_call *call,
                        void (*on_reply)(struct crier__redis_call *, redisReply *))
 {
+    unsigned within = connection == CRIER__REDIS_WRITER
+                          ? crier__redis_writer_time(redis, SCRIPT_TIME)
+                          : SCRIPT_TIME;
     bool sent;
 
     call->on_reply = on_reply;
-    sent = !args->failed && crier__redis_run(&redis->link, connection, script, NULL, args,
-                                             SCRIPT_TIME, call) == 0;
+    sent = !args->failed &&
+           crier__redis_run(&redis->link, connection, script, NULL, args, within, call) == 0;
     crier__redis_args_done(args);
     return sent;
 }
