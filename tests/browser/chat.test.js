@@ -2,7 +2,7 @@
  * The chat, as two or three people live through it.
  */
 import assert from 'node:assert/strict';
-import { entry, knock, listed, say, scenario, sees, state, until } from './harness.js';
+import { broken, entry, knock, listed, say, scenario, sees, state, until } from './harness.js';
 
 scenario('two people see each other come, write and go', async ({ enter }) => {
   const ada = await enter('ada');
@@ -50,6 +50,7 @@ scenario('a private message reaches one person only', async ({ enter }) => {
   await say(ada, 'for everybody');
   await sees(eve, 'for everybody'); // so anything before it has arrived, too
   assert.equal(await entry(eve, 'for Bob alone').count(), 0);
+  await sees(bob, 'for everybody');
   assert.equal(await entry(bob, 'for everybody').count(), 1);
 });
 
@@ -88,8 +89,8 @@ scenario('a restart of the server is survived', async ({ enter, server }) => {
   const bob = await enter('bob');
   await listed(bob, 'ada', 'bob');
   await server.stop();
-  await state(ada, 'retrying');
-  await state(bob, 'retrying');
+  await broken(ada);
+  await broken(bob);
   await ada.getByText('The connection is lost.').waitFor();
 
   await server.start();
@@ -232,6 +233,28 @@ scenario('a message whose answer is lost is not said twice', async ({ enter, for
   assert.notEqual(bodies[0].id, bodies[1].id);
 });
 
+scenario('a message that the stream has brought back does not hold up the next one', async ({ enter }) => {
+  const ada = await enter('ada');
+  const field = ada.getByLabel('Message', { exact: true });
+  let respond;
+  const responded = new Promise((resolve) => { respond = resolve; });
+  await ada.route('**/chat', async (route) => {
+    const response = await route.fetch();
+    await responded;
+    await route.fulfill({ response });
+  }, { times: 1 });
+  for (const text of ['first', 'second']) {
+    await say(ada, text);
+    await sees(ada, text);
+  }
+  await field.fill('a third one');
+  const answered = ada.waitForResponse('**/chat');
+  respond();
+  await (await answered).finished();
+  await sees(ada, 'second');
+  assert.equal(await field.inputValue(), 'a third one');
+});
+
 scenario('a message is sent again under the same id', async ({ enter, forgive }) => {
   forgive(/ERR_FAILED/);
   const ada = await enter('ada');
@@ -244,6 +267,7 @@ scenario('a message is sent again under the same id', async ({ enter, forgive })
   });
   await field.fill('try');
   for (let n = 1; n <= 2; n += 1) {
+    await ada.locator('#unsent').evaluate((trouble) => { trouble.textContent = ''; }); // of the attempt before
     await field.press('Enter');
     await until(() => ids.length === n, `attempt ${n}`);
     await ada.getByRole('alert').filter({ hasText: 'could not be reached' }).waitFor();
@@ -279,7 +303,7 @@ scenario('the list follows the newest message, but not away from the reader', as
 
   await log.hover();
   await ada.mouse.wheel(0, -600);
-  await until(async () => !await atEnd(), 'the reader has scrolled up');
+  await log.and(ada.locator('.reading')).waitFor();
   const top = await log.evaluate((e) => e.scrollTop);
   await server.say('bob', 'one more');
   const button = ada.getByRole('button', { name: '1 new message' });

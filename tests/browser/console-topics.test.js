@@ -65,6 +65,10 @@ async function numbers(page) {
   return found.map((text) => Number(/\d+/.exec(text)[0]));
 }
 
+/** Waits until the list begins with these numbers: rows are drawn a frame after the tally. */
+const begins = (page, ...first) =>
+  until(async () => (await numbers(page)).slice(0, first.length).join() === first.join(), `the list begins with ${first}`);
+
 /** They are neighbours, newest first. */
 function assertNeighbours(found) {
   found.forEach((n, index) => assert.equal(n, found[0] - index, `${found} are neighbours`));
@@ -187,7 +191,7 @@ scenario('a million updates are scrolled through', { options: ROOM }, async ({ s
   await publishMany(server, 'million', MILLION, (n) => `data:${n}\n\n`);
   const page = await open(await context(DESK), `/console/${pathOf('million')}`);
   await says(tally(page), /^1,000,000 updates/);
-  assert.equal((await numbers(page))[0], MILLION - 1);
+  await begins(page, MILLION - 1);
   assert.equal(await list(page).getAttribute('aria-rowcount'), `${MILLION + 1}`);
 
   for (const share of [0.5, 0.83, 0.2]) {
@@ -218,7 +222,7 @@ scenario('the history stays in place while others publish', async ({ server, con
   await says(tally(page), /^2,000 updates/);
   await publishMany(server, 'news', 17, undefined, 2_000);
   await says(page.getByRole('button', { name: 'newer' }), /^Show 17 newer$/);
-  assert.equal((await numbers(page))[0], 1999);
+  await begins(page, 1999);
   const timer = setInterval(() => publishMany(server, 'news', 20, undefined, 5_000).catch(() => {}), 20);
   try {
     await scrollTo(page, 0.5);
@@ -242,6 +246,18 @@ scenario('the history stays in place while others publish', async ({ server, con
   }
   await page.getByRole('button', { name: 'newer' }).click();
   await until(async () => (await numbers(page))[0] >= 5_000, 'the newest is shown');
+});
+
+scenario('the history stays where the stream that counts is late', async ({ server, context, open }) => {
+  await publishMany(server, 'news', 2_000);
+  const profile = await context(DESK);
+  await profile.route('**/topics/news', () => {}); // no response
+  const page = await open(profile, `/console/${pathOf('news')}`);
+  await says(tally(page), /^2,000 updates/);
+  await publishMany(server, 'news', 3_000, undefined, 2_000);
+  await scrollTo(page, 0.5);
+  await until(async () => Math.abs((await numbers(page))[0] - 1000) < 60, 'the middle is in view');
+  assertNeighbours(await numbers(page));
 });
 
 scenario('updates between those of other topics are found', { options: ROOM }, async ({ server, context, open }) => {
@@ -286,7 +302,7 @@ scenario('what expires meanwhile is shown as a gap', { options: ['--retain-count
   await says(tally(page), /^$|expired/);
   await page.getByRole('button', { name: 'newer' }).click();
   await says(tally(page), /^300 updates, newest first$/);
-  assert.equal((await numbers(page))[0], 689);
+  await begins(page, 689);
 });
 
 scenario('a topic is searched by type and text', { options: ROOM }, async ({ server, context, open }) => {
@@ -296,7 +312,7 @@ scenario('a topic is searched by type and text', { options: ROOM }, async ({ ser
   await page.getByLabel('Text').fill('needle');
   await page.getByRole('button', { name: 'Search' }).click();
   await says(tally(page), /^1 match in 20,000 updates: all that are held$/);
-  assert.equal(await column(page, 'data').textContent(), 'line 12345 <b>Needle</b>');
+  await shows(page, 'data', ['line 12345 <b>Needle</b>']);
   assert.equal(await page.locator('.vrow mark').textContent(), 'Needle');
   await rows(page).first().click();
   await says(page.locator('.update'), /line 12345 <b>Needle<\/b>/);
@@ -307,7 +323,7 @@ scenario('a topic is searched by type and text', { options: ROOM }, async ({ ser
   await page.keyboard.press('Enter');
   await says(tally(page), /^200 matches in 20,000 updates/);
   assert.match(page.url(), /type=error/);
-  assert.deepEqual((await numbers(page)).slice(0, 3), [19_900, 19_800, 19_700]);
+  await begins(page, 19_900, 19_800, 19_700);
   await page.getByLabel('Type').fill('none');
   await page.keyboard.press('Enter');
   await page.getByText('No update matches.').waitFor();

@@ -242,6 +242,10 @@ export async function join(page, name) {
 export const state = (page, wanted, status = '#status') =>
   page.locator(`${status}[data-state="${wanted}"]`).waitFor();
 
+/** Waits until the stream has broken: 'retrying' and 'lost' take turns, and either may be over before anybody looks. */
+export const broken = (page, status = '#status') =>
+  page.locator(`${status}:is([data-state="retrying"], [data-state="lost"])`).waitFor();
+
 /** Writes and sends a text, and waits until it is accepted. */
 export async function say(page, text) {
   const field = page.getByLabel('Message', { exact: true });

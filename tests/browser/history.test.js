@@ -3,7 +3,7 @@
  * what was said, once.
  */
 import assert from 'node:assert/strict';
-import { entry, join, listed, reads, say, scenario, sees, state, until } from './harness.js';
+import { broken, entry, join, listed, reads, say, scenario, sees, state, until } from './harness.js';
 
 const GAP = 'Some messages may be missing here.';
 const to = (page, name) => page.getByLabel('To', { exact: true }).selectOption(name);
@@ -81,7 +81,7 @@ for (const [way, title] of [
     await server.say('bob', 'before');
     await reads(ada, 'before');
     line.cut(way);
-    await state(ada, way === 'busy' ? 'lost' : 'retrying');
+    await (way === 'busy' ? state(ada, 'lost') : broken(ada));
     await until(async () => await server.clients() === 0, 'the stream is closed');
     const meanwhile = Array.from({ length: 70 }, (_, n) => `meanwhile ${n}.`);
     for (const text of meanwhile) await server.say('bob', text);
@@ -110,8 +110,8 @@ scenario('with a journal, a restart of the server loses nothing', { journal: tru
   await say(ada, 'two');
   for (const page of [ada, bob]) await reads(page, 'one', 'two');
   await server.stop();
-  await state(ada, 'retrying');
-  await state(bob, 'retrying');
+  await broken(ada);
+  await broken(bob);
   await server.start();
   await server.say('cyd', 'three');
   for (const page of [ada, bob]) await reads(page, 'one', 'two', 'three');

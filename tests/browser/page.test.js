@@ -108,7 +108,7 @@ for (const width of [320, 390]) {
 
     // The people are one row: how many they are is said, and that it goes on is seen.
     assert.ok(await ada.locator('#count').isVisible());
-    assert.equal(await ada.locator('#count').textContent(), '2');
+    await until(async () => await ada.locator('#count').textContent() === '2', 'two people are here');
     const people = ada.locator('#people');
     assert.ok(await people.evaluate((e) => e.scrollWidth > e.clientWidth), 'it scrolls');
     assert.match(await people.evaluate((e) => getComputedStyle(e).maskImage), /gradient/);

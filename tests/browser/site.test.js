@@ -106,6 +106,7 @@ scenario('the front page uses the token of the tab', await tokens('none'), async
   assert.equal(await server.clients(), 0);
 
   await page.getByRole('link', { name: 'Enter a token in the console' }).click();
+  await page.waitForURL(`${server.url}/console/**`);
   await page.evaluate((token) => sessionStorage.setItem('crier-console-token', token), TOKEN);
   await page.goto(`${server.url}/`);
   await state(page, 'live', '#hello .status');
@@ -118,8 +119,12 @@ scenario('the front page uses the token of the tab', await tokens('none'), async
 scenario('commands are copied as they are shown', async ({ context, open, server }) => {
   const page = await open(await context({ permissions: ['clipboard-read', 'clipboard-write'] }), '/');
   const command = `curl -d 'Hello from a shell' ${server.url}/topics/hello`;
-  await page.getByRole('button', { name: 'Copy the command' }).first().click();
-  await page.getByRole('button', { name: 'Copied the command' }).waitFor();
+  const button = page.getByRole('button', { name: 'Copy the command' }).first();
+  const copied = button.evaluate((element) => new Promise((resolve) => { // it says so for a moment
+    new MutationObserver(() => resolve(element.getAttribute('aria-label'))).observe(element, { attributes: true });
+  }));
+  await button.click();
+  assert.equal(await copied, 'Copied the command');
   assert.equal(await page.evaluate(() => navigator.clipboard.readText()), command);
   await page.locator('.steps code').first().selectText();
   assert.equal(await page.evaluate(() => String(getSelection())), command);

@@ -194,25 +194,26 @@ const newId = () => [...crypto.getRandomValues(new Uint32Array(4))].map((part) =
 function finishDraft() {
   if (text.value === draft.text) text.value = '';
   draft = { text: '', to: '', id: '' };
+  sending = ''; // the stream may have brought it before the response
   showTrouble('');
   fitText();
 }
 
-let sending = false;
+let sending = ''; // the id of the draft whose response is awaited
 async function say() {
   const from = stream;
   const to = people.chosen;
   if (sending || !text.value.trim()) return;
   if (draft.text !== text.value || draft.to !== to) draft = { text: text.value, to, id: newId() };
   const { id } = draft;
-  sending = true;
+  sending = id;
   try {
     await post(to ? `chat/${encodeURIComponent(to)}` : 'chat', { user: me, text: draft.text, id });
     if (from === stream && draft.id === id) finishDraft();
   } catch ({ message: why }) {
     if (from === stream && draft.id === id) showTrouble(`Not sent: ${why}`);
   } finally {
-    sending = false;
+    if (sending === id) sending = '';
   }
 }
 

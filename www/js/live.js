@@ -1,5 +1,5 @@
 /**
- * The page of live streams: starts its four cards, or topics alone when the demo is off.
+ * The page of live streams: starts its four cards; when the demo is off, topics alone is shown.
  */
 import { addCopyButtons } from './copy.js';
 import { showDemoOff } from './demo.js';
@@ -12,8 +12,8 @@ import { startTopics } from './topics.js';
 showOrigin();
 addCopyButtons();
 startTopics(byId('topics'));
+startTokens(byId('tokens')); // which may be asked before the server has said whether the demo is on
 if (!await showDemoOff()) {
   startQuotes(byId('quotes'));
   startTicks(byId('ticks'));
-  startTokens(byId('tokens'));
 }

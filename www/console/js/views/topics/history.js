@@ -172,7 +172,10 @@ export class History extends EventTarget {
   /** Reads a number of rows from a rank on. */
   async #readAt(start, length) {
     const end = start + length;
-    if (end + this.newer < COUNTED) return this.reader.last(end + this.newer, length);
+    if (end + this.newer < COUNTED) {
+      const rows = await this.reader.last(end + this.newer, length);
+      if (rows.at(-1)?.position <= this.anchor) return rows; // else the stream that counts is far behind
+    }
     const [oldest] = await this.reader.oldest(1);
     if (!oldest) return [];
     const spacing = (this.anchor - oldest.position) / Math.max(1, this.total - 1);
