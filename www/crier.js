@@ -1,8 +1,8 @@
 /**
  * crier.js subscribes to Server-Sent Events; crier.d.ts says how.
  *
- * A browser opens six connections to a server over HTTP/1.1. So this file is also the script
- * of a SharedWorker, which holds each stream once for all tabs.
+ * A browser opens six connections to a server over HTTP/1.1. So a SharedWorker, with this
+ * script, holds each stream once for all tabs.
  */
 const WORKER = 'crier.js 1'; // another name whenever its messages change
 const MAX_STREAMS = 5; // one is left for requests
@@ -10,7 +10,7 @@ const MAX_KEPT = 10_000; // events
 const MAX_EVENT = 2 ** 26; // characters
 const RETRY = 2_000; // ms
 
-// Waits WAIT and about MS, half a second at least: browsers that lost a server together return one by one.
+// Waits WAIT and about MS, at least half a second: browsers that lost a server return one by one.
 const pause = (signal, ms, wait = 0) => new Promise((resolve) => {
   const timer = setTimeout(resolve, Math.min(2 ** 31 - 1, Math.max(500, wait + ms * (1 + Math.random()) / 2)));
   signal.onabort = () => clearTimeout(timer);
@@ -52,23 +52,25 @@ function parser(stream) {
 async function hold({ url, token, id }, renew, signal, report) {
   const stream = { id, retry: RETRY };
   let [failures, renewed] = [0, false];
-  for (let state = 'connecting'; ; state = 'retrying') {
+  for (let state = 'connecting'; !signal.aborted; state = 'retrying') {
+    const attempt = new AbortController();
+    signal.onabort = () => attempt.abort();
     report({ state });
     let trouble = 'The server could not be reached.';
     let wait = 0;
     try {
       const fields = { Accept: 'text/event-stream' };
       if (token) fields.Authorization = `Bearer ${token}`;
-      // A header has bytes: unescape() and escape() convert from and to UTF-8.
+      // unescape() and escape() convert from and to UTF-8.
       if (stream.id) fields['Last-Event-ID'] = unescape(encodeURIComponent(stream.id));
-      const response = await fetch(url, { headers: fields, cache: 'no-store', signal });
-      const { status, headers, body } = response;
+      const response = await fetch(url, { headers: fields, cache: 'no-store', signal: attempt.signal });
+      const { status, headers } = response;
       if (status === 204) return report({ state: 'closed', ended: true });
       if (status === 200 && /^text\/event-stream/i.test(headers.get('Content-Type'))) {
         stream.id ||= decodeURIComponent(escape(headers.get('Last-Event-ID') ?? ''));
         [trouble, failures, renewed] = ['', 0, false];
         report({ state: 'live', lastEventId: stream.id });
-        const reader = body.getReader();
+        const reader = response.body.getReader();
         const decoder = new TextDecoder();
         const parse = parser(stream);
         for (;;) {
@@ -79,7 +81,7 @@ async function hold({ url, token, id }, renew, signal, report) {
           if (events.length) report({ events, lastEventId: stream.id });
         }
       } else {
-        const problem = await (response.ok ? body.cancel() : response.json().catch(() => {})); // RFC 9457
+        const problem = response.ok || await response.json().catch(() => {}); // RFC 9457
         trouble = `${problem?.detail ?? `The server responded ${status} without a stream.`}`;
         if (status === 401 && renew && !renewed) {
           token = await renew();
@@ -89,10 +91,10 @@ async function hold({ url, token, id }, renew, signal, report) {
         if (/^4/.test(status) && ![408, 425, 429].includes(status)) return report({ state: 'closed', trouble });
         wait = 1_000 * headers.get('Retry-After') || 0;
       }
-    } catch { /* it broke, or there is no token */ }
-    if (signal.aborted) return;
+    } catch { /* it broke, or no token */ }
+    attempt.abort(); // cancel() is not enough in Firefox
     report({ state: trouble ? 'lost' : 'retrying', trouble });
-    await pause(signal, stream.retry * 2 ** Math.min(failures++, 3), wait);
+    signal.aborted || await pause(signal, stream.retry * 2 ** Math.min(failures++, 3), wait);
   }
 }
 
@@ -186,7 +188,7 @@ class Stream extends EventTarget {
         Object.assign(extra.gap, JSON.parse(data));
       } catch { /* not of a crierd */ }
     }
-    // Nor can it pretend to be another event of the stream's own.
+    // Nor can it pretend to be another of the stream's own.
     const own = !gap && ['any', 'gap', 'ended', 'statechange'].includes(type);
     for (const name of own ? ['any'] : [type, 'any']) {
       if (this.state === 'closed') return; // by a listener
@@ -220,7 +222,7 @@ class Channel {
     admit();
   }
 
-  // Gets a token from any tab, and so from another one if it does not return any.
+  // Gets a token from any tab, so from another one if it does not return any.
   renew = async () => {
     this.ports[Math.floor(Math.random() * this.ports.length)].postMessage({ renew: true });
     this.source.token = await new Promise((resolve, reject) => {

@@ -149,6 +149,47 @@ test('408 is worth another attempt', async () => {
   }
 });
 
+test('what is not read to its end is aborted, since cancel() does not close it in a worker of Firefox', async () => {
+  const real = globalThis.fetch;
+  const signals = [];
+  let aborted;
+  globalThis.fetch = async (_, { signal }) => {
+    signals.push(signal);
+    aborted = signals[0].aborted;
+    if (signals.length > 1) return new Response(null, { status: 204 });
+    return new Response(new ReadableStream(), { headers: { 'Content-Type': 'application/x-ndjson' } });
+  };
+  try {
+    const stream = subscribe(ADDRESS);
+    await within(new Promise((resolve) => stream.addEventListener('ended', resolve)), 'the end');
+    assert.equal(aborted, true, 'before the next attempt');
+  } finally {
+    globalThis.fetch = real;
+  }
+});
+
+test('a stream that is closed while it waits for a token asks for nothing more', async () => {
+  const real = globalThis.fetch;
+  let requests = 0;
+  globalThis.fetch = async () => {
+    requests += 1;
+    return new Response(null, { status: 401 });
+  };
+  try {
+    const tokens = ['old'];
+    const renewal = new Promise((renew) => {
+      const stream = subscribe(ADDRESS, { token: () => tokens.shift() ?? new Promise((give) => renew({ stream, give })) });
+    });
+    const { stream, give } = await within(renewal, 'it asks for another token');
+    stream.close();
+    give('new');
+    await new Promise(setImmediate);
+    assert.equal(requests, 1);
+  } finally {
+    globalThis.fetch = real;
+  }
+});
+
 /** Why a stream is closed that goes on for ever like this. */
 async function endless(part) {
   const real = globalThis.fetch;
