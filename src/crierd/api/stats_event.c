@@ -224,8 +224,8 @@ json_t *stats_event(const struct server *server, const struct stats_finding *fin
         cast_count(hub->gaps), "lagged", cast_count(hub->lagged), "slow",
         cast_count(hub->behind), "latency", describe_percentiles(finding->latency),
         "journal", describe_holdings(&status, hub, finding->commit), "backlog",
-        describe_backlog(streams, hub), "memory", describe_memory(), "cpu", process_cpu(), "descriptors",
-        describe_descriptors(server->descriptors.limit), "connections",
+        describe_backlog(streams, hub), "memory", describe_memory(), "cpu", process_cpu(),
+        "descriptors", describe_descriptors(server->descriptors.limit), "connections",
         describe_connections());
     self = describe_self(server, finding->time);
     error = json_object_update(self, event);
