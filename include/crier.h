@@ -334,9 +334,12 @@ CRIER_API int crier_reply_response(const struct crier_reply *reply,
  */
 struct crier_shards;
 
+/* No set has more shards. */
+#define CRIER_SHARDS_MAX 64
+
 /* Zero (or NULL for the whole) means the default. */
 struct crier_shards_options {
-    unsigned threads;    /* default: one for each online CPU, at most 64 */
+    unsigned threads;    /* default: one for each online CPU, at most CRIER_SHARDS_MAX */
     size_t max_streams;  /* streams open at once; default: no limit */
     size_t max_backlog;  /* bytes of frames that publishers have handed over and the
                             shards have not taken up; default 64 MiB */
@@ -1323,6 +1326,14 @@ struct crier_hub_counts {
      * shard that had a subscriber for it. In microseconds. */
     struct crier_histogram latency;
 
+    /* Bytes of updates that wait for each shard: the journal has stored them, and the shard
+     * has not taken them up yet. With 8 MiB the list is full, and what follows is read from
+     * the journal. The backlog of struct crier_shards_counts has all of these, and what has
+     * another place: what the journal has not stored yet, or a shard has taken up and not
+     * sent. */
+    unsigned shards; /* how many there are */
+    size_t waiting_at[CRIER_SHARDS_MAX];
+
     /* The journal. */
     uint64_t updates, bytes, topics; /* held; updates that have no topic any more, and are
                                         about to be evicted, are among them */
@@ -1353,6 +1364,32 @@ struct crier_hub_counts {
  * after crier_hub_close(). */
 CRIER_API void crier_hub_statistics(struct crier_hub *hub,
                                     struct crier_hub_counts *statistics);
+
+/* crier_hub_nodes() knows of no more. */
+#define CRIER_NODES_MAX 64
+
+/* A process that uses a journal in Redis. */
+struct crier_node {
+    char id[16];    /* a random name, which it keeps as long as it runs */
+    char host[65];  /* the name of its host; "" when that is not known */
+    long pid;       /* its process there; 0 while neither that nor `streams` is known */
+    size_t streams; /* that it had when it was last seen */
+    uint64_t seen;  /* ms since it has last reported to Redis, which it does every 3 s; one
+                       that has not done so for 12 s does not count any more */
+    bool self;      /* it is this process */
+};
+
+/* Writes up to MAX of the processes that use HUB's journal, as it is known now, to NODES:
+ * this one first, and of more than CRIER_NODES_MAX those that Redis has not heard of for the
+ * longest time. Returns how many; 0 when the journal is not in Redis, when HUB or NODES is
+ * NULL, and in a child process.
+ *
+ * Nothing is asked of Redis but while somebody calls this, and then with the reports that
+ * the process sends anyway. So the first call returns 0, and one some ms later the processes;
+ * it is 0 again when Redis has not answered for 12 s. Any thread; waits for nothing. Not
+ * after crier_hub_close(). */
+CRIER_API size_t crier_hub_nodes(struct crier_hub *hub, struct crier_node *nodes,
+                                 size_t max);
 
 #ifdef __cplusplus
 }

@@ -912,6 +912,34 @@ START_TEST(a_first_read_that_comes_too_late_is_reported)
 }
 END_TEST
 
+/* Updates that a shard has not taken up count where they wait, and there alone. */
+START_TEST(what_waits_for_a_shard_is_counted)
+{
+    struct crier_hub_counts counts;
+    struct client blocker;
+    size_t most;
+
+    options.affinity = "one shard";
+    options.on_wake = block_shard;
+    open_stream(&blocker);
+    box_wait(&blocked, 1);
+    ck_assert_int_eq(publish_at("a", NULL, "first", 0), 0);
+    ck_assert_int_eq(publish_at("a", NULL, "last", 0), 0);
+    ck_assert_int_eq(publish_at("nobody", NULL, "x", 0), 0);
+    crier_hub_statistics(hub, &counts);
+    ck_assert_uint_eq(counts.shards, 2);
+    most = counts.waiting_at[counts.waiting_at[0] == 0];
+    ck_assert_uint_gt(most, strlen("data: first") + strlen("data: last"));
+    ck_assert_uint_eq(counts.waiting_at[0] + counts.waiting_at[1], most);
+    box_put(&released, 0);
+    client_expect_event(&blocker, "data: first");
+    client_expect_event(&blocker, "data: last");
+    crier_hub_statistics(hub, &counts);
+    ck_assert_uint_eq(counts.waiting_at[0] + counts.waiting_at[1], 0);
+    client_close(&blocker);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("hub");
@@ -944,6 +972,7 @@ static Suite *suite(void)
     tcase_add_test(c, a_list_takes_few_patterns);
     tcase_add_test(c, a_closed_hub_refuses_everything);
     tcase_add_loop_test(c, a_first_read_that_comes_too_late_is_reported, 0, 2);
+    tcase_add_test(c, what_waits_for_a_shard_is_counted);
     return s;
 }
 

@@ -99,6 +99,7 @@ static void give_structs(void)
     struct crier_status status = {.published = 1};
     struct crier_shards_counts shards = {.deliveries = 1};
     struct crier_hub_counts statistics = {.published = 1};
+    struct crier_node node;
     size_t length = 1;
 
     ck_assert_ptr_null(crier_frame_bytes(NULL, &length));
@@ -117,6 +118,8 @@ static void give_structs(void)
     crier_hub_statistics(NULL, &statistics);
     ck_assert_uint_eq(statistics.published, 0);
     crier_hub_statistics(hub, NULL);
+    ck_assert_uint_eq(crier_hub_nodes(NULL, &node, 1), 0);
+    ck_assert_uint_eq(crier_hub_nodes(hub, NULL, 1), 0);
     ck_assert_ptr_null(crier_receipt_text(NULL));
 }
 

@@ -5,6 +5,7 @@
  */
 #include <config.h>
 
+#include "base/clock.h"
 #include "base/container_of.h"
 #include "libcrier/journal/redis/redis_census.h"
 #include "support/client.h"
@@ -17,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define NODES 2
 #define WAITING_MAX 16
@@ -36,7 +38,7 @@ struct node {
     size_t waiting_count;
     atomic_bool woken;
     bool cut;             /* replies are lost */
-    unsigned beats, counts; /* scripts that were run */
+    unsigned beats, counts, others; /* scripts and commands that were run */
     char departed[256];   /* each with a space behind it */
     bool closed;
 };
@@ -86,6 +88,7 @@ int __wrap_crier__redis_command(struct crier__redis_link *link,
     ck_assert_int_eq(connection, CRIER__REDIS_READER);
     ck_assert_uint_eq(within, node->url.timeout);
     ck_assert_uint_lt(node->waiting_count, WAITING_MAX);
+    node->others++;
     reply = redisCommandArgv(node->connection, (int)args->count, args->texts,
                              args->lengths);
     ck_assert_ptr_nonnull(reply);
@@ -107,6 +110,7 @@ int __wrap_crier__redis_run(struct crier__redis_link *link,
 
     node->beats += script == CRIER__REDIS_BEAT;
     node->counts += script == CRIER__REDIS_COUNT;
+    node->others--; /* which the command below adds */
     snprintf(own, sizeof own, "{t}:node:%s", node->redis.node);
     crier__redis_arg(&all, "EVAL", 4);
     crier__redis_arg(&all, crier__redis_script_text(script),
@@ -520,6 +524,130 @@ START_TEST(idle_nodes_beat)
 }
 END_TEST
 
+/* Has NODE list the nodes, as somebody who asks each second does. Returns how many it has
+ * listed then, written to LISTED. */
+static size_t list_nodes(struct node *node, struct crier_node *listed)
+{
+    (void)crier__redis_census_nodes(&node->redis, listed, CRIER_NODES_MAX);
+    work(node);
+    return crier__redis_census_nodes(&node->redis, listed, CRIER_NODES_MAX);
+}
+
+START_TEST(nodes_are_listed)
+{
+    struct crier_node listed[CRIER_NODES_MAX];
+    struct client here, there;
+    char host[65];
+
+    open_on(0, &here, "a");
+    open_on(1, &there, "a");
+    expect_count(0, "a", 2);
+    crier__timers_fire(&nodes[1].redis.link.timers, crier_now() + 3000);
+    work(&nodes[1]); /* it has said how many streams it has */
+    ck_assert_int_eq(gethostname(host, sizeof host), 0);
+    ck_assert_uint_eq(list_nodes(&nodes[0], listed), 2);
+    ck_assert(listed[0].self && !listed[1].self);
+    ck_assert_str_eq(listed[0].id, nodes[0].redis.node);
+    ck_assert_str_eq(listed[1].id, nodes[1].redis.node);
+    ck_assert_str_eq(listed[0].host, host);
+    ck_assert_str_eq(listed[1].host, host);
+    ck_assert_int_eq(listed[0].pid, getpid());
+    ck_assert_int_eq(listed[1].pid, getpid());
+    ck_assert_uint_eq(listed[0].streams, 2); /* both nodes have the same shards */
+    ck_assert_uint_eq(listed[1].streams, 2);
+    ck_assert_uint_lt(listed[0].seen, (uint64_t)PATIENCE);
+    ck_assert_uint_eq(crier__redis_census_nodes(&nodes[0].redis, listed, 1), 1);
+    client_close(&here);
+    client_close(&there);
+}
+END_TEST
+
+/* One that has not said for a while that it lives is seen to be late, and then leaves the
+ * list. */
+START_TEST(a_node_that_is_late_shows)
+{
+    struct crier_node listed[CRIER_NODES_MAX];
+    char time[32];
+
+    work(&nodes[0]); /* BEAT is answered */
+    ck_assert_uint_eq(list_nodes(&nodes[0], listed), 2);
+    snprintf(time, sizeof time, "%lld", (long long)crier__clock_real() - 9000);
+    redis_do(&server, "ZADD {t}:nodes %s %s", time, nodes[1].redis.node);
+    nodes[0].redis.listed.time -= 6000;
+    ck_assert_uint_eq(list_nodes(&nodes[0], listed), 2);
+    ck_assert_uint_ge(listed[1].seen, 9000);
+    ck_assert_uint_lt(listed[0].seen, 9000);
+    redis_do(&server, "ZADD {t}:nodes 1 %s", nodes[1].redis.node);
+    nodes[0].redis.listed.time -= 6000;
+    ck_assert_uint_eq(list_nodes(&nodes[0], listed), 1);
+    ck_assert(listed[0].self);
+    nodes[0].redis.listed.time -= 12001; /* the server does not answer any more */
+    ck_assert_uint_eq(crier__redis_census_nodes(&nodes[0].redis, listed, CRIER_NODES_MAX),
+                      0);
+}
+END_TEST
+
+/* What is not as a node writes it, and more nodes than a list has. */
+START_TEST(strange_nodes_are_listed)
+{
+    static const char *const names[] = {"5", "5 a b", "x y", "99999999999 a", "7 \xff",
+                                        " a", ""};
+    struct crier_node listed[CRIER_NODES_MAX];
+    size_t i;
+    char id[9];
+
+    work(&nodes[0]);
+    for (i = 0; i < sizeof names / sizeof names[0]; i++) {
+        redis_do(&server, "HSET {t}:node:%s name %b streams -1", nodes[1].redis.node,
+                 names[i], strlen(names[i]));
+        nodes[0].redis.listed.time = 0;
+        ck_assert_uint_eq(list_nodes(&nodes[0], listed), 2);
+        ck_assert_int_eq(listed[1].pid, 0);
+        ck_assert_str_eq(listed[1].host, "");
+        ck_assert_uint_eq(listed[1].streams, 0);
+    }
+    redis_do(&server, "DEL {t}:node:%s", nodes[1].redis.node);
+    redis_do(&server, "SET {t}:node:%s junk", nodes[1].redis.node);
+    redis_do(&server, "ZADD {t}:nodes 9999999999999 Not-a-name");
+    nodes[0].redis.listed.time = 0;
+    ck_assert_uint_eq(list_nodes(&nodes[0], listed), 2);
+    ck_assert_int_eq(listed[1].pid, 0);
+    redis_do(&server, "ZREM {t}:nodes Not-a-name");
+    for (i = 0; i < 2 * CRIER_NODES_MAX; i++) {
+        snprintf(id, sizeof id, "n%zu", i);
+        redis_do(&server, "ZADD {t}:nodes 9999999999999 %s", id);
+    }
+    nodes[0].redis.listed.time = 0;
+    ck_assert_uint_eq(list_nodes(&nodes[0], listed), CRIER_NODES_MAX);
+    ck_assert(listed[0].self);
+    redis_do(&server, "DEL {t}:node:%s", nodes[1].redis.node);
+}
+END_TEST
+
+/* While somebody asks, a list is read with each BEAT, and with none where nobody does. */
+START_TEST(nobody_asks_in_vain)
+{
+    struct crier_node listed[CRIER_NODES_MAX];
+    struct node *node = &nodes[0];
+    unsigned i, beats;
+
+    work(node);
+    beats = node->beats;
+    node->others = 0;
+    for (i = 0; i < 10; i++)
+        (void)list_nodes(node, listed);
+    ck_assert_uint_eq(node->beats, beats + 1); /* at once, and not again */
+    ck_assert_uint_eq(node->others, 1);        /* what the other one says of itself */
+    crier__timers_fire(&node->redis.link.timers, crier_now() + 3000);
+    work(node);
+    ck_assert_uint_eq(node->others, 2);
+    crier__timers_fire(&node->redis.link.timers, crier_now() + 3000);
+    work(node);
+    ck_assert_uint_eq(node->beats, beats + 3);
+    ck_assert_uint_eq(node->others, 2);
+}
+END_TEST
+
 /* Messages and replies that no script makes. */
 START_TEST(junk_is_ignored)
 {
@@ -558,6 +686,10 @@ static Suite *make_suite(void)
     tcase_add_test(c, reconnects_repair);
     tcase_add_test(c, closing_counts_out);
     tcase_add_test(c, idle_nodes_beat);
+    tcase_add_test(c, nodes_are_listed);
+    tcase_add_test(c, a_node_that_is_late_shows);
+    tcase_add_test(c, strange_nodes_are_listed);
+    tcase_add_test(c, nobody_asks_in_vain);
     tcase_add_test(c, junk_is_ignored);
     return suite;
 }

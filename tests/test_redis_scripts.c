@@ -762,8 +762,8 @@ END_TEST
 START_TEST(counts_of_nodes_are_added)
 {
     attach_new();
-    expect(CRIER__REDIS_BEAT, "n", "n|15000", "[[] 1 1]");
-    expect(CRIER__REDIS_BEAT, "n", "n|15000", "[[] 1 0]");
+    expect(CRIER__REDIS_BEAT, "n", "n|15000|7 a|3|0", "[[] 1 1 []]");
+    expect(CRIER__REDIS_BEAT, "n", "n|15000|7 a|3|0", "[[] 1 0 []]");
     expect(CRIER__REDIS_COUNT, "n", "n|a|3|b c|1", "[3 1]");
     expect(CRIER__REDIS_COUNT, "m", "m|a|2", "[5]");
     begin_append(NOW, MANY, 10);
@@ -774,11 +774,15 @@ START_TEST(counts_of_nodes_are_added)
     ck_assert_str_eq(get("XRANGE {t}:log 1-0 1-0"),
                      "[[1-0 [u 0 " NOW " 10//$p b total 6]]]");
     ck_assert_str_eq(get("HGETALL {t}:census"), "[a 6]");
+    ck_assert_str_eq(get("HMGET {t}:node:n name streams"), "[7 a 3]");
+    get("ZADD {t}:nodes 9999999999999 n");
+    expect(CRIER__REDIS_BEAT, "l", "l|15000|8 b|0|1", "[[m] 2 1 [l 0]]");
+    expect(CRIER__REDIS_BURY, "l", "l|0|9", "[0 []]");
     /* m has never said that it lives. */
-    expect(CRIER__REDIS_BEAT, "n", "n|15000", "[[m] 1 0]");
+    expect(CRIER__REDIS_BEAT, "n", "n|15000|7 a|3|0", "[[m] 1 0 []]");
     expect(CRIER__REDIS_BURY, "n", "n|15000|9", "[0 []]");
     expect(CRIER__REDIS_BURY, "m", "m|15000|9", "[0 [a]]");
-    expect(CRIER__REDIS_BEAT, "n", "n|15000", "[[] 1 0]");
+    expect(CRIER__REDIS_BEAT, "n", "n|15000|7 a|3|0", "[[] 1 0 []]");
     expect(CRIER__REDIS_BURY, "n", "n|0|9", "[0 [a]]");
     ck_assert_str_eq(get("EXISTS {t}:census {t}:nodes {t}:node:n"), "0");
 }
@@ -796,11 +800,11 @@ START_TEST(nodes_are_buried_in_steps)
         add("1");
     }
     text_of(run());
-    expect(CRIER__REDIS_BEAT, "m", "m|15000", "[[] 1 1]");
+    expect(CRIER__REDIS_BEAT, "m", "m|15000|7 a|3|0", "[[] 1 1 []]");
     do {
         text = ask(CRIER__REDIS_BURY, "m", "m|0|100");
         if (steps == 3) /* it lives after all */
-            expect(CRIER__REDIS_BEAT, "m", "m|15000", "[[] 1 1]");
+            expect(CRIER__REDIS_BEAT, "m", "m|15000|7 a|3|0", "[[] 1 1 []]");
         steps++;
     } while (text[1] == '1');
     ck_assert_int_ge(steps, 9);

@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define STATS "/topics/$stats"
 #define SECRET "a secret of the tests, which is long enough for HS256"
@@ -219,7 +220,7 @@ START_TEST(an_event_has_the_state_of_the_server)
 {
     struct client client, reader;
     char options[192];
-    json_t *event, *journal;
+    json_t *event, *journal, *list, *waiting;
     json_int_t rated;
     size_t i, j;
 
@@ -244,6 +245,10 @@ START_TEST(an_event_has_the_state_of_the_server)
                       numbers[i]);
     ck_assert(json_is_false(json_object_get(event, "reload_failed")));
     ck_assert_ptr_null(json_object_get(event, "nodes"));
+    list = json_object_get(json_object_get(event, "backlog"), "shards");
+    ck_assert_uint_ne(json_array_size(list), 0);
+    json_array_foreach (list, i, waiting)
+        ck_assert_int_eq(json_integer_value(waiting), 0);
     ck_assert_int_eq(number_at(event, "clients", "max"), 77);
     ck_assert_int_eq(number_at(json_object_get(event, "clients"), "ended", "left"), 0);
     ck_assert_int_ge(json_number(event, "configured"), (time(NULL) - 3600) * 1000);
@@ -288,32 +293,85 @@ START_TEST(a_journal_without_anything)
 }
 END_TEST
 
+/* The first node that EVENT lists which is the one that has sent it, or is not (SELF); NULL
+ * for none. */
+static const json_t *find_node(const json_t *event, bool self)
+{
+    const json_t *list = json_object_get(json_object_get(event, "nodes"), "list"), *node;
+    size_t i;
+
+    json_array_foreach (list, i, node)
+        if (json_is_true(json_object_get(node, "self")) == self)
+            return node;
+    return NULL;
+}
+
+/* Reads events until COUNT nodes are counted and listed, and the last one has CLIENTS. */
+static json_t *read_nodes(struct client *client, size_t count, json_int_t clients)
+{
+    const json_t *nodes, *list, *clients_of;
+    json_t *event;
+
+    for (;;) {
+        event = read_event(client, "stats");
+        nodes = json_object_get(event, "nodes");
+        list = json_object_get(nodes, "list");
+        clients_of = json_object_get(json_array_get(list, count - 1), "clients");
+        if (json_array_size(list) == count &&
+            json_number(nodes, "count") == (json_int_t)count &&
+            json_integer_value(clients_of) == clients)
+            return event;
+        json_decref(event);
+    }
+}
+
 START_TEST(a_shared_journal_has_nodes)
 {
     struct redis_server redis;
-    struct client client;
-    char options[192], *url;
+    struct crierd other;
+    struct client client, here, there;
+    char options[192], host[65], *url;
+    const json_t *self, *neighbour;
     json_t *event;
 
     redis_start(&redis, NULL);
     url = redis_url(&redis);
     snprintf(options, sizeof options, "--journal %s?" REDIS_PATIENCE, url);
     free(url);
+    crierd_start(&other, options);
     start(options);
+    topics_subscribe(&here, "/topics/a", "");
     json_decref(open_stats(&client, ""));
+    client_connect(&there, other.port);
+    ck_assert_int_eq(client_request(&there, "GET", "/topics/a", "", NULL), 200);
     topics_put("/topics/a", "x");
-    do {
-        event = read_event(&client, "stats");
-        if (number_at(event, "journal", "updates") == 1)
-            break;
-        json_decref(event);
-    } while (true);
-    ck_assert_int_eq(json_number(event, "nodes"), 1);
+    client_expect_event(&there, "data: x");
+    event = read_nodes(&client, 2, 1);
     ck_assert_str_eq(json_text(json_object_get(event, "journal"), "type"), "redis");
+    ck_assert_int_eq(number_at(event, "journal", "updates"), 1);
     ck_assert_int_eq(number_at(json_object_get(event, "journal"), "limits", "count"),
                      1000000);
+    self = find_node(event, true);
+    neighbour = find_node(event, false);
+    ck_assert_ptr_nonnull(self);
+    ck_assert_ptr_nonnull(neighbour);
+    ck_assert_int_eq(json_number(self, "clients"), 2);
+    ck_assert_int_eq(gethostname(host, sizeof host), 0);
+    ck_assert_str_eq(json_text(self, "host"), host);
+    ck_assert_str_eq(json_text(neighbour, "host"), host);
+    ck_assert_str_ne(json_text(self, "id"), json_text(neighbour, "id"));
+    ck_assert_int_gt(json_number(neighbour, "pid"), 0);
+    ck_assert_int_ne(json_number(neighbour, "pid"), json_number(self, "pid"));
+    ck_assert_int_ge(json_number(neighbour, "seen"), 0);
+    json_decref(event);
+    /* One that dies leaves no message: it is not seen any more, and then counted out. */
+    crierd_kill(&other);
+    event = read_nodes(&client, 1, 2);
+    ck_assert_ptr_null(find_node(event, false));
     json_decref(event);
     client_close(&client);
+    client_close(&here);
+    client_close(&there);
     crierd_stop(&crierd);
     redis_remove(&redis);
 }

@@ -6,10 +6,11 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { get } from 'node:http';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { resolve } from 'node:path';
 import { WITH_KEY, banner, fits, goTo, grants, heading, holdToken, mint } from './console.js';
 import { scenario, until } from './harness.js';
+import { Redis } from './redis.js';
 import { Server } from './server.js';
 
 const panel = (page, name) => page.locator(`[data-panel="${name}"]`);
@@ -43,6 +44,89 @@ scenario('the numbers follow what happens', async ({ context, open, server }) =>
   request.destroy();
   await until(async () => await shownBy(page, 'clients') === clients, 'the client has left');
   await page.getByRole('rowheader', { name: 'The client left', exact: true }).waitFor();
+});
+
+scenario('the backlog of each shard is shown', async ({ context, open }) => {
+  const page = await open(await context(), '/console/');
+  const shards = panel(page, 'backlog').getByRole('img', { name: /^What waits for each shard: 0 B/ });
+  await shards.waitFor();
+  const count = (await shards.getAttribute('aria-label')).split(', ').length;
+  await panel(page, 'backlog').getByText(`${count} shard${count === 1 ? '' : 's'}, nothing waits`).waitFor();
+  assert.equal((await shards.locator('.ground').getAttribute('d')).split('M').length - 1, count);
+  assert.equal(await page.getByRole('region', { name: 'Nodes' }).count(), 0, 'the journal is not shared');
+});
+
+/** Has the page get one event after the history instead of the server's, changed by a function. */
+const forge = (page, server, change) => page.route('**/topics/$stats', async (route) => {
+  const response = await fetch(`${server.url}/topics/$stats`);
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = '';
+  while (!/event: stats\ndata: .*\n\n/.test(text)) text += (await reader.read()).value;
+  await reader.cancel();
+  const body = text.replace(/(event: stats\ndata: )(.*)/, (_, name, data) => name + JSON.stringify(change(JSON.parse(data))));
+  await route.fulfill({ contentType: 'text/event-stream', body });
+});
+
+scenario('64 shards fit, and the one that is behind stands out', async ({ context, server }) => {
+  const page = await (await context({ viewport: { width: 390, height: 844 } })).newPage();
+  const shards = Array.from({ length: 64 }, (_, index) => (index === 40 ? 3 * 2 ** 20 : index * 1024));
+  await forge(page, server, (stats) => ({ ...stats, backlog: { ...stats.backlog, shards } }));
+  await page.goto(`${server.url}/console/`);
+  await panel(page, 'backlog').getByText('shard 41 of 64: 3 MiB').waitFor();
+  const label = await panel(page, 'backlog').getByRole('img').getAttribute('aria-label');
+  assert.match(label, /^What waits for each shard: 0 B, 1 KiB, .*, 39 KiB, 3 MiB, 41 KiB, .*, 63 KiB$/);
+  const bars = await panel(page, 'backlog').locator('.bars').getAttribute('d');
+  assert.match(bars, /M400,100h8v-100h-8Z/, 'the highest bar');
+  assert.match(bars, /M630,100h8v-2h-8Z/, 'another one, in proportion');
+  assert.ok(await fits(page));
+});
+
+scenario('the nodes of a shared journal are listed', async ({ context }) => {
+  const redis = new Redis();
+  await redis.start();
+  const servers = [1, 2].map(() => new Server(['--anonymous', 'all', '--journal', redis.journal]));
+  try {
+    for (const server of servers) await server.start();
+    const request = get(`${servers[1].url}/topics/news`);
+    request.on('error', () => {}); // it is destroyed in the end
+    (await once(request, 'response'))[0].on('error', () => {}).resume();
+    const page = await (await context({ viewport: { width: 390, height: 844 } })).newPage();
+    await page.goto(`${servers[0].url}/console/`);
+    const table = page.getByRole('region', { name: 'Nodes' });
+    await page.locator('.nodes').getByText('2 crierds share the journal').waitFor();
+    const [self, other] = [table.getByRole('row').filter({ hasText: 'this node' }), table.getByRole('row').filter({ hasNotText: /this node|Host/ })];
+    await self.getByRole('rowheader', { name: hostname() }).waitFor();
+    const cells = (row) => row.locator('td').allTextContents();
+    await until(async () => (await cells(self))[1] === '1', 'this page is its client');
+    await until(async () => (await cells(other))[1] === '1', 'so is the stream of the other');
+    assert.notEqual((await cells(self))[0], (await cells(other))[0], 'two processes');
+    assert.match((await cells(other))[2], /^(now|\d+ s ago)$/);
+    assert.ok(await fits(page));
+    request.destroy();
+    await servers[1].stop();
+    await page.locator('.nodes').getByText('1 crierd shares the journal').waitFor();
+    await until(async () => await table.getByRole('row').count() === 2, 'it has left the list');
+  } finally {
+    await Promise.all(servers.map((server) => server.stop()));
+    await redis.stop();
+  }
+});
+
+scenario('a node that is late, one that says nothing of itself, and more than fit', async ({ context, server }) => {
+  const page = await (await context()).newPage();
+  const node = (id, more) => ({ id, host: 'web', pid: 7, clients: 12345, seen: 2000, self: false, ...more });
+  await forge(page, server, (stats) => ({
+    ...stats,
+    nodes: { count: 70, list: [
+      node('b', { host: 'web2', self: true }), node('z', { host: null, pid: null, clients: null }), node('a', { seen: 9000 }),
+    ] },
+  }));
+  await page.goto(`${server.url}/console/`);
+  await page.locator('.nodes').getByText('70 crierds share the journal, 67 of them not shown').waitFor();
+  const rows = await page.locator('.nodes tbody tr').evaluateAll((all) => all.map((row) =>
+    [...row.querySelectorAll('th > :first-child, td')].map((cell) => cell.textContent)));
+  assert.deepEqual(rows, [['z', '–', '–', '2 s ago'], ['web', '7', '12,345', '9 s ago, late'], ['web2', '7', '12,345', '2 s ago']]);
+  await page.locator('.server-line').getByText('70 nodes').waitFor();
 });
 
 scenario('a gap leads to why there was one', async ({ context, open, server }) => {

@@ -14,7 +14,8 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 import { parse } from 'yaml';
 import { WITH_KEY, grants, mint } from './console.js';
-import { Server } from './server.js';
+import { Redis } from './redis.js';
+import { Server, until } from './server.js';
 
 const TOP = fileURLToPath(new URL('../..', import.meta.url));
 const METHODS = ['get', 'post', 'delete', 'put', 'patch'];
@@ -213,6 +214,20 @@ test('presence and statistics are as described', async () => {
   await ask('get /topics/{topics}', '/topics/seen?since=all&start=comment', 200, { types: [] });
   await seen;
   await ask('get /topics/$stats', '/topics/$stats', 200, { types: ['history', 'stats'] });
+});
+
+test('the nodes of a shared journal are as described', async () => {
+  const redis = new Redis();
+  await redis.start();
+  const shared = new Server(['--anonymous', 'all', '--journal', redis.journal]);
+  try {
+    await shared.start();
+    await until(async () => /"list": ?\[\{/.test(await ask('get /topics/$stats', '/topics/$stats', 200,
+      { from: shared, types: ['history', 'stats'] })), 'the nodes are listed');
+  } finally {
+    await shared.stop();
+    await redis.stop();
+  }
 });
 
 test('the server describes itself as described', async () => {

@@ -120,6 +120,57 @@ static json_t *describe_holdings(const struct crier_status *status,
         describe_percentiles(commit), "damaged", cast_count(status->damaged));
 }
 
+/* NODE as a new object; what it has not reported is null. */
+static json_t *describe_node(const struct crier_node *node)
+{
+    const bool known = node->pid != 0;
+
+    return json_pack("{s:s, s:s?, s:o, s:o, s:I, s:b}", "id", node->id, "host",
+                     node->host[0] != '\0' ? node->host : NULL, "pid",
+                     known ? json_integer(node->pid) : json_null(), "clients",
+                     known ? json_integer(cast_count(node->streams)) : json_null(), "seen",
+                     cast_count(node->seen), "self", (int)node->self);
+}
+
+/* The nodes that use the journal of HUB, COUNT in all, as a new object. */
+static json_t *describe_nodes(struct crier_hub *hub, size_t count)
+{
+    struct crier_node nodes[CRIER_NODES_MAX];
+    size_t known = crier_hub_nodes(hub, nodes, CRIER_NODES_MAX), i;
+    json_t *list = json_array();
+
+    for (i = 0; i < known; i++)
+        if (json_array_append_new(list, describe_node(&nodes[i])) != 0) {
+            json_decref(list);
+            return NULL;
+        }
+    return json_pack("{s:I, s:o}", "count", cast_count(count), "list", list);
+}
+
+/* ---- the shards -------------------------------------------------------- */
+
+/* The bytes that wait for each shard, as a new list. */
+static json_t *list_waiting(const struct crier_hub_counts *hub)
+{
+    json_t *list = json_array();
+    unsigned i;
+
+    for (i = 0; i < hub->shards; i++)
+        if (json_array_append_new(list, json_integer(cast_count(hub->waiting_at[i]))) !=
+            0) {
+            json_decref(list);
+            return NULL;
+        }
+    return list;
+}
+
+static json_t *describe_backlog(const struct crier_shards_counts *streams,
+                                const struct crier_hub_counts *hub)
+{
+    return json_pack("{s:I, s:I, s:o}", "bytes", cast_count(streams->backlog), "max",
+                     cast_count(streams->max_backlog), "shards", list_waiting(hub));
+}
+
 /* ---- the process ------------------------------------------------------- */
 
 static json_t *describe_memory(void)
@@ -166,23 +217,21 @@ json_t *stats_event(const struct server *server, const struct stats_finding *fin
 
     crier_hub_status(server->hub, &status);
     event = json_pack(
-        "{s:o, s:o, s:I, s:I, s:o, s:I, s:I, s:I, s:o, s:o, s:{s:I, s:I}, s:o, s:f, s:o, "
-        "s:o}",
+        "{s:o, s:o, s:I, s:I, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:f, s:o, s:o}",
         "clients", describe_clients(server, streams), "publishes", describe_publishes(),
         "deliveries", cast_count(streams->deliveries), "bytes",
         cast_count(streams->bytes), "rates", describe_rates(&finding->rates), "gaps",
         cast_count(hub->gaps), "lagged", cast_count(hub->lagged), "slow",
         cast_count(hub->behind), "latency", describe_percentiles(finding->latency),
-        "journal", describe_holdings(&status, hub, finding->commit), "backlog", "bytes",
-        cast_count(streams->backlog), "max", cast_count(streams->max_backlog), "memory",
-        describe_memory(), "cpu", process_cpu(), "descriptors",
-        describe_descriptors(server->descriptors.limit), "connections",
+        "journal", describe_holdings(&status, hub, finding->commit), "backlog",
+        describe_backlog(streams, hub), "memory", describe_memory(), "cpu", process_cpu(),
+        "descriptors", describe_descriptors(server->descriptors.limit), "connections",
         describe_connections());
     self = describe_self(server, finding->time);
     error = json_object_update(self, event);
     json_decref(event);
     if (error == 0 && status.shared)
-        error = json_object_set_new(self, "nodes", json_integer(cast_count(hub->nodes)));
+        error = json_object_set_new(self, "nodes", describe_nodes(server->hub, hub->nodes));
     if (error == 0)
         return self;
     json_decref(self);

@@ -199,6 +199,11 @@ static void end_totals(void *closure)
     pthread_mutex_unlock(&hub->lock);
 }
 
+static size_t count_streams(void *closure)
+{
+    return crier_shards_count(((struct crier_hub *)closure)->shards);
+}
+
 /* ---- texts ------------------------------------------------------------ */
 
 /* Makes *SHARED the text TEXT. CRIER_ERR_NULL, CRIER_ERR_FORKED, CRIER_ERR_INVALID. */
@@ -283,6 +288,7 @@ int crier__census_init(struct crier_hub *hub)
     journal->begin_totals = begin_totals;
     journal->end_totals = end_totals;
     journal->departed = crier__presence_departed;
+    journal->streams = count_streams;
     return 0;
 }
 

@@ -31,6 +31,7 @@
 
 #include "base/clock.h"
 #include "base/container_of.h"
+#include "base/counter.h"
 #include "directory.h"
 #include "subscriber.h"
 
@@ -74,12 +75,13 @@ static bool list_update(struct crier__hub_shard *shard,
                         struct crier__update *update)
 {
     size_t cost = crier__update_cost(update);
+    uint64_t waiting = crier__counter_read(&shard->cost);
 
-    if ((shard->cost != 0 && shard->cost + cost > LIST_MAX) ||
+    if ((waiting != 0 && waiting + cost > LIST_MAX) ||
         add_to_batch(&shard->waiting, update) != 0) {
         shard->lost = update->position;
     } else {
-        shard->cost += cost;
+        crier__counter_add(&shard->cost, cost);
         atomic_fetch_add(&shard->hub->shards->backlog, cost);
     }
     if (shard->posted)
@@ -92,7 +94,7 @@ size_t crier__deliver_yield(void *closure, struct crier__update *update)
 {
     struct crier_hub *hub = closure;
     struct crier__destination destination;
-    uint64_t left, to_post = 0, bit; /* a bit for each of at most CRIER__SHARDS_MAX */
+    uint64_t left, to_post = 0, bit; /* a bit for each of at most CRIER_SHARDS_MAX */
     unsigned shard;
 
     pthread_mutex_lock(&hub->lock);
@@ -157,7 +159,7 @@ static struct delivery take_lists(struct crier__hub_shard *shard)
     shard->lost = 0;
     delivery.changes = shard->changes;
     shard->changes = NULL;
-    shard->cost = 0;
+    atomic_store_explicit(&shard->cost, 0, memory_order_relaxed);
     shard->posted = false;
     pthread_mutex_unlock(&shard->hub->lock);
     return delivery;

@@ -33,7 +33,7 @@ struct crier__hub_shard {
     /* Guarded by the hub's lock. */
     struct crier__batch waiting;
     bool posted;   /* the task is on its way */
-    size_t cost;   /* of waiting */
+    _Atomic uint64_t cost; /* of waiting; any thread reads it */
     uint64_t lost; /* an update that was not put on the list; 0: none */
     struct crier__change *changes; /* a DL list, in the order asked for */
 

@@ -446,6 +446,7 @@ void crier_hub_statistics(struct crier_hub *hub,
         statistics->behind += crier__counter_read(&shard->behind);
         crier__histogram_read(&shard->latency, &crier__histogram_times,
                               &statistics->latency);
+        statistics->waiting_at[statistics->shards++] = crier__counter_read(&shard->cost);
     }
     statistics->gaps = atomic_load(&hub->gaps);
     journal = hub->journal;
@@ -459,4 +460,14 @@ void crier_hub_statistics(struct crier_hub *hub,
     pthread_mutex_lock(&hub->lock);
     statistics->published = hub->published;
     pthread_mutex_unlock(&hub->lock);
+}
+
+size_t crier_hub_nodes(struct crier_hub *hub, struct crier_node *nodes, size_t max)
+{
+    struct crier_journal *journal;
+
+    if (hub == NULL || nodes == NULL || crier__forked(hub->born))
+        return 0;
+    journal = hub->journal;
+    return journal->ops->nodes != NULL ? journal->ops->nodes(journal, nodes, max) : 0;
 }

@@ -216,6 +216,9 @@ struct crier__journal_ops {
      * yield from now on. NULL: not shared. */
     void (*start)(struct crier_journal *journal);
 
+    /* Does what crier_hub_nodes() says. NULL: not shared. Any thread. */
+    size_t (*nodes)(struct crier_journal *journal, struct crier_node *nodes, size_t max);
+
     void (*free)(struct crier_journal *journal);
 };
 
@@ -267,7 +270,9 @@ struct crier_journal {
      * the reading began. Selectors that had neither are 0 at its end.
      *
      * departed() says that a process that had streams which subscribe to SELECTOR has
-     * vanished; it may call append. */
+     * vanished; it may call append.
+     *
+     * streams() returns how many streams this process has; any thread. */
     size_t (*take_counts)(void *closure, bool all,
                           void (*take)(void *context, const char *selector,
                                        size_t count),
@@ -277,6 +282,7 @@ struct crier_journal {
     void (*begin_totals)(void *closure);
     void (*end_totals)(void *closure);
     void (*departed)(void *closure, const char *selector);
+    size_t (*streams)(void *closure);
 
     const char *_Atomic epoch; /* a text that stays valid as long as the journal. Only a
                                   shared journal changes it, before `missed` */

@@ -104,8 +104,8 @@ int crier_shards_new(const struct crier_shards_options *options,
         options = &defaults;
     threads = options->threads != 0
                   ? options->threads
-                  : crier__thread_count(CRIER__SHARDS_MAX);
-    if (threads > CRIER__SHARDS_MAX)
+                  : crier__thread_count(CRIER_SHARDS_MAX);
+    if (threads > CRIER_SHARDS_MAX)
         return CRIER_ERR_INVALID;
     made = calloc(1, sizeof *made + threads * sizeof made->shards[0]);
     if (made == NULL)

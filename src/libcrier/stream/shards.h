@@ -4,8 +4,6 @@
 #include "base/fork.h"
 #include "shard.h"
 
-#define CRIER__SHARDS_MAX 64
-
 /* The defaults of streams, and the shortest that either may be, in ms. */
 #define CRIER__KEEP_ALIVE 15000
 #define CRIER__STALL_TIMEOUT 30000

@@ -42,8 +42,9 @@
  *                           follow it: it is one of the newest 4096 positions. Those that
  *                           cost more than 16 MiB, or were deleted, leave it at once
  *     14 T node:ID  hash    of one node: `batch`, the number of its last append; r0 to r3,
- *                           the replies to the last four, by number modulo four; and
- *                           c:SELECTOR, its own count
+ *                           the replies to the last four, by number modulo four;
+ *                           c:SELECTOR, its own count; `name`, "PID HOST"; and `streams`,
+ *                           how many it has
  *
  * Channels: T feed has "NODE LAST NOTE" for each change of the log; T census has the
  * selectors whose totals have changed. A selector is written as crier__selector_write() does.
@@ -232,6 +233,7 @@ struct crier__redis {
     size_t steps;     /* of the loading that has come furthest before that */
     uint64_t stepped; /* when it took the last of these, by crier_now() */
     bool idle;     /* closing, and everything is answered */
+    struct crier__redis_nodes listed; /* the last whole list of nodes */
     uint64_t connects, renewals;
     size_t on_their_way; /* batches */
 };

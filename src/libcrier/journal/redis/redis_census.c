@@ -19,6 +19,12 @@
  * wait for replicas for longer than a node lives without a BEAT. (An update that carries a
  * count may so be behind or ahead of COUNT; the hub finds out, and reports again.)
  *
+ * BEAT also stores who the node is and how many streams it has. Who asks for the list of
+ * nodes only sets a flag: the next BEAT gets their ids, and what each one says of itself is
+ * read behind that, one after the other (their keys are not those that scripts are given).
+ * While nobody asks, nothing is sent for it; while somebody does, no more than every few
+ * seconds.
+ *
  * A node that is closed while others live only says that it is dead: one of them counts it
  * out with its next BEAT, and publishes who has left, which this node's hub cannot do any
  * more. The last node counts itself out.
@@ -39,6 +45,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Counts are sent at most so often; ms. */
 #define REPORT_WAIT 100
@@ -326,14 +333,13 @@ void crier__redis_census_changed(struct crier__redis *redis)
         crier__redis_link_wake(&redis->link);
 }
 
-void crier__redis_census_wake(struct crier__redis *redis)
-{
-    /* While all are to be reported, they wait for the answer to BEAT. */
-    if (atomic_exchange(&redis->census.wanted, false) && !redis->census.all)
-        report_counts(redis);
-}
-
 /* ---- the dead --------------------------------------------------------- */
+
+/* Writes the key of NODE to KEY. */
+static void name_node_key(const struct crier__redis *redis, const char *node, char key[128])
+{
+    snprintf(key, 128, "{%s}:node:%s", redis->link.url->name, node);
+}
 
 /* Has the script count NODE out, or this node, with AGE "0". */
 static int bury_node(struct crier__redis *redis, const char *node, const char *age,
@@ -342,7 +348,7 @@ static int bury_node(struct crier__redis *redis, const char *node, const char *a
     struct crier__redis_args args = {0};
     char key[128];
 
-    snprintf(key, sizeof key, "{%s}:node:%s", redis->link.url->name, node);
+    name_node_key(redis, node, key);
     add_census_text(&args, node);
     add_census_text(&args, age);
     add_census_text(&args, BURY_COUNT);
@@ -419,6 +425,165 @@ static void note_dead(struct crier__redis *redis, const redisReply *nodes)
     bury_next(redis);
 }
 
+/* ---- the list of nodes ------------------------------------------------ */
+
+/* Whether NAME may be that of a host: what is not is not shown to anybody. */
+static bool is_host_name(const char *name)
+{
+    return name[strspn(name, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                             "abcdefghijklmnopqrstuvwxyz.-_")] == '\0';
+}
+
+/* Makes the name of this node. */
+static void name_self(struct crier__redis_census *census)
+{
+    char host[sizeof ((struct crier_node *)NULL)->host];
+
+    if (gethostname(host, sizeof host) != 0 || memchr(host, '\0', sizeof host) == NULL ||
+        !is_host_name(host))
+        host[0] = '\0';
+    snprintf(census->name, sizeof census->name, "%ld %s", (long)getpid(), host);
+}
+
+/* Reads NAME, "PID HOST", into NODE, unless it is something else. */
+static void read_node_name(struct crier_node *node, const char *name)
+{
+    size_t length = strlen(name), digits;
+    uint64_t pid;
+
+    if (!crier__number_scan(name, length, &digits, &pid) || pid > INT_MAX ||
+        name[digits] != ' ' || length - digits - 1 >= sizeof node->host ||
+        !is_host_name(name + digits + 1))
+        return;
+    node->pid = (long)pid;
+    memcpy(node->host, name + digits + 1, length - digits);
+}
+
+/* Reads REPLY, what NODE says of itself. */
+static void read_introduction(struct crier_node *node, const redisReply *reply)
+{
+    char name[sizeof ((struct crier__redis_census *)NULL)->name];
+    const char *text;
+    uint64_t streams;
+
+    if (!crier__redis_is_array(reply, 2))
+        return;
+    text = read_text(reply->element[0], sizeof name);
+    if (text != NULL)
+        read_node_name(node, text);
+    if (crier__redis_read_number(reply->element[1], &streams))
+        node->streams = streams;
+}
+
+/* Shows the list that has been made. */
+static void show_nodes(struct crier__redis *redis)
+{
+    pthread_mutex_lock(&redis->queue_lock);
+    redis->listed = redis->census.met;
+    pthread_mutex_unlock(&redis->queue_lock);
+}
+
+/* Asks the next node of the list who it is; shows the list when all have said so. */
+static void meet_next(struct crier__redis *redis)
+{
+    struct crier__redis_census *census = &redis->census;
+    struct crier__redis_args args = {0};
+    char key[128];
+
+    if (census->met_upto == census->met.count) {
+        show_nodes(redis);
+        return;
+    }
+    if (census->on_closed != NULL)
+        return;
+    name_node_key(redis, census->met.nodes[census->met_upto].id, key);
+    add_census_text(&args, "HMGET");
+    add_census_text(&args, key);
+    add_census_text(&args, "name");
+    add_census_text(&args, "streams");
+    census->meeting = run_command(redis, &args, &census->node_call) == 0;
+}
+
+static void on_node(struct crier__redis_call *call, redisReply *reply)
+{
+    struct crier__redis *redis =
+        CRIER__CONTAINER_OF(call, struct crier__redis, census.node_call);
+    struct crier__redis_census *census = &redis->census;
+
+    census->meeting = false;
+    if (reply == NULL)
+        return;
+    read_introduction(&census->met.nodes[census->met_upto++], reply);
+    meet_next(redis);
+}
+
+/* Begins a list with LIVING, what BEAT replied of them. */
+static void list_nodes(struct crier__redis *redis, const redisReply *living)
+{
+    struct crier__redis_nodes *met = &redis->census.met;
+    uint64_t ago, now = crier_now();
+    struct crier_node *node;
+    const char *id;
+    size_t i;
+
+    if (living->elements == 0 || redis->census.meeting)
+        return;
+    met->time = now;
+    met->nodes[0] = (struct crier_node){.seen = now, .self = true};
+    snprintf(met->nodes[0].id, sizeof met->nodes[0].id, "%s", redis->node);
+    read_node_name(&met->nodes[0], redis->census.name);
+    met->count = redis->census.met_upto = 1;
+    for (i = 0; i + 1 < living->elements && met->count < CRIER_NODES_MAX; i += 2) {
+        id = read_text(living->element[i], CRIER__RANDOM_NAME_SIZE);
+        if (id == NULL || !is_node_name(id) || strcmp(id, redis->node) == 0 ||
+            !crier__redis_read_number(living->element[i + 1], &ago))
+            continue;
+        node = &met->nodes[met->count++];
+        *node = (struct crier_node){.seen = ago < now ? now - ago : 0};
+        snprintf(node->id, sizeof node->id, "%s", id);
+    }
+    meet_next(redis);
+}
+
+/* Whether the list is asked for, and is so old that it does not wait for the next BEAT. */
+static bool must_list(const struct crier__redis *redis)
+{
+    const struct crier__redis_census *census = &redis->census;
+
+    return atomic_load(&census->asked) && census->up && !census->meeting &&
+           !census->beating && census->on_closed == NULL &&
+           crier_now() >= redis->listed.time + crier__redis_census_age / 2;
+}
+
+static size_t count_own_streams(struct crier__redis *redis)
+{
+    struct crier_journal *journal = journal_of(redis);
+
+    return journal->streams != NULL ? journal->streams(journal->closure) : 0;
+}
+
+size_t crier__redis_census_nodes(struct crier__redis *redis, struct crier_node *nodes,
+                                 size_t max)
+{
+    const struct crier__redis_nodes *listed = &redis->listed;
+    uint64_t now = crier_now();
+    size_t count = 0, i;
+
+    if (!atomic_exchange(&redis->census.asked, true))
+        crier__redis_link_wake(&redis->link);
+    pthread_mutex_lock(&redis->queue_lock);
+    if (now <= listed->time + crier__redis_census_age)
+        count = listed->count < max ? listed->count : max;
+    memcpy(nodes, listed->nodes, count * sizeof *nodes);
+    pthread_mutex_unlock(&redis->queue_lock);
+    for (i = 0; i < count; i++) {
+        nodes[i].seen = nodes[i].seen < now ? now - nodes[i].seen : 0;
+        if (nodes[i].self)
+            nodes[i].streams = count_own_streams(redis);
+    }
+    return count;
+}
+
 /* ---- that it lives ---------------------------------------------------- */
 
 /* Says that this node lives, now and again. */
@@ -426,14 +591,20 @@ static void send_beat(struct crier__redis *redis)
 {
     struct crier__redis_census *census = &redis->census;
     struct crier__redis_args args = {0};
-    char age[16];
+    char age[16], streams[24], list[16];
 
     set_timer(redis, &census->beat, crier_now() + crier__redis_census_age / 4);
     if (census->beating)
         return;
     snprintf(age, sizeof age, "%u", crier__redis_census_age);
+    snprintf(streams, sizeof streams, "%zu", count_own_streams(redis));
+    snprintf(list, sizeof list, "%d",
+             atomic_exchange(&census->asked, false) ? CRIER_NODES_MAX : 0);
     add_census_text(&args, redis->node);
     add_census_text(&args, age);
+    add_census_text(&args, census->name);
+    add_census_text(&args, streams);
+    add_census_text(&args, list);
     census->beating =
         run_script(redis, CRIER__REDIS_BEAT, NULL, &args, &census->beat_call) == 0;
 }
@@ -446,12 +617,14 @@ static void on_beat(struct crier__redis_call *call, redisReply *reply)
     uint64_t nodes, lost;
 
     census->beating = false;
-    if (!crier__redis_is_array(reply, 3) || !crier__redis_is_array(reply->element[0], 0) ||
+    if (!crier__redis_is_array(reply, 4) || !crier__redis_is_array(reply->element[0], 0) ||
         !crier__redis_read_number(reply->element[1], &nodes) ||
-        !crier__redis_read_number(reply->element[2], &lost) || census->on_closed != NULL)
+        !crier__redis_read_number(reply->element[2], &lost) ||
+        !crier__redis_is_array(reply->element[3], 0) || census->on_closed != NULL)
         return;
     census->nodes = nodes < UINT_MAX ? (unsigned)nodes : UINT_MAX;
     note_dead(redis, reply->element[0]);
+    list_nodes(redis, reply->element[3]);
     if (lost != 0)
         census->all = true;
     if (census->all || census->unread)
@@ -462,6 +635,15 @@ static void fire_beat(struct crier__timer *timer, uint64_t now)
 {
     (void)now;
     send_beat(CRIER__CONTAINER_OF(timer, struct crier__redis, census.beat));
+}
+
+void crier__redis_census_wake(struct crier__redis *redis)
+{
+    /* While all are to be reported, they wait for the answer to BEAT. */
+    if (atomic_exchange(&redis->census.wanted, false) && !redis->census.all)
+        report_counts(redis);
+    if (must_list(redis))
+        send_beat(redis);
 }
 
 /* ---- start and end ---------------------------------------------------- */
@@ -516,6 +698,7 @@ int crier__redis_census_start(struct crier__redis *redis)
 
     if (error != 0)
         return error;
+    name_self(census);
     /* The longest selectors, with their counts. */
     census->texts.max = (size_t)CRIER__COUNTS_MAX * (CRIER__SELECTOR_SIZE + 24);
     census->beat.fire = fire_beat;
@@ -524,6 +707,7 @@ int crier__redis_census_start(struct crier__redis *redis)
     census->count_call.on_reply = on_counted;
     census->page_call.on_reply = on_page;
     census->bury_call.on_reply = on_buried;
+    census->node_call.on_reply = on_node;
     census->leave_call.on_reply = on_left;
     return crier__timers_reserve(&redis->link.timers, 2);
 }

@@ -20,6 +20,10 @@ void crier__redis_census_free(struct crier__redis *redis);
  * ops->counts_changed does. */
 void crier__redis_census_changed(struct crier__redis *redis);
 
+/* Any thread: what ops->nodes does. */
+size_t crier__redis_census_nodes(struct crier__redis *redis, struct crier_node *nodes,
+                                 size_t max);
+
 /* ---- on the link's thread ---- */
 
 /* The link's on_wake: sends counts if there are new ones. */

@@ -399,6 +399,12 @@ static void note_counts(struct crier_journal *journal)
     crier__redis_census_changed(redis_of(journal));
 }
 
+static size_t tell_nodes(struct crier_journal *journal, struct crier_node *nodes,
+                         size_t max)
+{
+    return crier__redis_census_nodes(redis_of(journal), nodes, max);
+}
+
 static void begin_yielding(struct crier_journal *journal)
 {
     wake_thread(redis_of(journal), &redis_of(journal)->queue.started);
@@ -470,6 +476,7 @@ static const struct crier__journal_ops redis_ops = {
     .retain = change_policy,
     .counts_changed = note_counts,
     .start = begin_yielding,
+    .nodes = tell_nodes,
     .interrupt = stop_waiting,
     .close = close_redis,
     .free = free_redis,

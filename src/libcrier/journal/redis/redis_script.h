@@ -104,10 +104,11 @@ enum crier__redis_script {
      * {total, ...} */
     CRIER__REDIS_COUNT,
 
-    /* NODE MAX_AGE
-     * Says that NODE lives. {{up to 100 nodes that have not said so for MAX_AGE ms}, how many
-     * live, 1 if NODE had not said so before, or BURY has begun to take its counts away since:
-     * it must send all of them} */
+    /* NODE MAX_AGE NAME STREAMS LIST
+     * Says that NODE lives, and keeps its NAME and STREAMS. {{up to 100 nodes that have not
+     * said so for MAX_AGE ms}, how many live, 1 if NODE had not said so before, or BURY has
+     * begun to take its counts away since: it must send all of them, {node that lives, how
+     * many ms ago it has said so, ...}}: up to LIST of these, the latest ones last */
     CRIER__REDIS_BEAT,
 
     /* NODE MAX_AGE COUNT; the last key is that of NODE, a dead one

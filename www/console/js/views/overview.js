@@ -11,6 +11,7 @@
 import { make } from '../../../js/dom.js';
 import { Configuration } from './overview/configuration.js';
 import { Details } from './overview/details.js';
+import { Nodes } from './overview/nodes.js';
 import { Panels } from './overview/panels.js';
 import { Warnings } from './overview/warnings.js';
 
@@ -24,8 +25,9 @@ export default {
     const warnings = new Warnings();
     const panels = new Panels();
     const details = new Details();
+    const nodes = new Nodes();
     const configuration = new Configuration(app.api);
-    element.append(warnings.element, panels.element, details.element, configuration.element);
+    element.append(warnings.element, panels.element, details.element, nodes.element, configuration.element);
     element.dataset.state = 'connecting';
     let stream = null;
 
@@ -41,6 +43,7 @@ export default {
       warnings.show(stats);
       panels.add(stats);
       details.show(stats);
+      nodes.show(stats.nodes);
       configuration.refresh(stats.configured);
     }
 

@@ -8,10 +8,11 @@
 import { make, setText } from '../../../../js/dom.js';
 import { TimeChart } from '../../parts/chart.js';
 import { bytes, micros, number, short } from '../../parts/format.js';
+import { Shards } from './shards.js';
 
 /**
  * Each panel: the column of `history`; the same of `stats`; how a value is written; the note
- * below it; and what more is to be said, and when.
+ * below it; what more is to be said, and when; and what shows its parts.
  */
 const PANELS = [
   {
@@ -74,6 +75,7 @@ const PANELS = [
     format: bytes,
     value: ({ backlog }) => backlog.bytes,
     note: ({ backlog }) => `at most ${bytes(backlog.max)}`,
+    parts: { Part: Shards, value: ({ backlog }) => backlog.shards },
   },
   {
     column: 'resident',
@@ -92,10 +94,11 @@ export class Panels {
 
   constructor() {
     for (const panel of this.#panels) {
-      const { title, unit = '', name, base, format, more } = panel;
+      const { title, unit = '', name, base, format, more, parts } = panel;
       panel.now = make('b', {}, '–');
       panel.below = make('p', { class: 'hint' }, ' ');
       panel.further = more && make('p', { class: 'hint', hidden: '' }, ...more.text());
+      panel.split = parts && new parts.Part();
       panel.chart = new TimeChart({
         name, base, format: (value) => format(value) + unit, axis: base === 1024 ? bytes : short,
       });
@@ -104,6 +107,7 @@ export class Panels {
         make('p', { class: 'now' }, panel.now, unit && make('span', {}, unit)),
         panel.below,
         panel.further ?? '',
+        panel.split?.element ?? '',
         panel.chart.element));
     }
   }
@@ -120,11 +124,12 @@ export class Panels {
   /** Adds the statistics of a second. */
   add(stats) {
     const time = Date.parse(stats.time);
-    for (const { chart, now, below, further, value, note, more, format } of this.#panels) {
+    for (const { chart, now, below, further, split, value, note, more, parts, format } of this.#panels) {
       chart.add(time, value(stats));
       setText(now, format(value(stats)));
       setText(below, note(stats));
       if (more) further.hidden = !more.shown(stats);
+      split?.show(parts.value(stats));
     }
   }
 }

@@ -34,7 +34,7 @@ export class Warnings {
     setText(this.#line, [
       `crierd ${version}`,
       `up ${duration(uptime)}`,
-      nodes && count(nodes, 'node'),
+      nodes && count(nodes.count, 'node'),
       `${duration(cpu)} of CPU time used`,
       warnings.length === 0 && 'all is well',
     ].filter(Boolean).join(' · '));
