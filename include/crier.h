@@ -1107,6 +1107,18 @@ enum crier_since {
     CRIER_SINCE_TIME    /* with the first update that is at most `number` ms old */
 };
 
+/* How an event stream begins, so that a client which is cut off before its first update
+ * loses nothing. JSON and raw streams begin as by CRIER_START_COMMENT. */
+enum crier_start {
+    CRIER_START_COMMENT, /* with the comment of crier_stream_new() */
+    CRIER_START_ID,      /* with a block that holds only the id after which the stream
+                            begins: no event by HTML 9.2.6, but the client libraries of
+                            many programs take it for one with empty data */
+    CRIER_START_EVENT    /* with that id in an event "crier-start" that has empty data: for
+                            a browser's EventSource, which ignores an event of a type that
+                            nobody listens to. (Firefox ignores an id without data.) */
+};
+
 /* What a stream subscribes to, and where it begins. Zero means the default. */
 struct crier_subscribe_options {
     const char *topics;      /* selectors: "a", "a,log.*", "*"; or NULL */
@@ -1141,15 +1153,10 @@ struct crier_subscribe_options {
     void (*on_read)(void *closure, int error, bool gap);
     void *closure;
 
-    /* Begins an event stream with a block that holds only an id, in place of the
-     * comment (see crier_stream_new()): the id after which the stream begins. A
-     * browser's EventSource dispatches no event for it (HTML 9.2.6) and reconnects with
-     * that id, so a client that is cut off before its first update loses nothing. With
-     * CRIER_SINCE_ALL, LAST and TIME the hub has to read the journal first: the stream
-     * begins with the comment, and the id follows when there is no update to send. The
-     * client libraries of many programs take the block for an event with empty data.
-     * JSON and raw streams have no such block. */
-    bool start_id;
+    /* With CRIER_SINCE_ALL, LAST and TIME the hub has to read the journal before it knows
+     * an id: the stream begins with the comment, and the id follows when there is no
+     * update to send. */
+    enum crier_start start;
 
     /* The response of STREAM, not queued yet, or NULL. It gets the response field
      * Last-Event-ID with the same id, except with CRIER_SINCE_ALL, LAST and TIME, and

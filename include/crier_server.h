@@ -108,8 +108,8 @@ CRIER_API void crier_subscribe_start(struct crier_subscribe_options *options,
 /* Whether a browser's own EventSource made a request with these fields, each of which
  * may be NULL. HTML 9.2.2 and Fetch (cache mode "no-store") make it send exactly
  * "Accept: text/event-stream" and "Cache-Control: no-cache", and its User-Agent begins
- * with "Mozilla/". The clients of programs, which may take an id alone for an event
- * (crier_subscribe_options.start_id), send something else. */
+ * with "Mozilla/". The clients of programs, which may report each event whatever its type
+ * (CRIER_START_EVENT), send something else. */
 CRIER_API bool crier_is_event_source(const char *accept,
                                      const char *cache_control,
                                      const char *user_agent);
@@ -121,9 +121,8 @@ CRIER_API bool crier_is_event_source(const char *accept,
  * parameters "lastEventID" (also written "lastEventId", as one polyfill does) or
  * "since" of the query, as crier_subscribe_start() reads them; the last one counts when
  * a parameter is repeated. The response gets the field Last-Event-ID. The stream starts
- * with an id (start_id) when a browser's own EventSource made the request
- * (crier_is_event_source()) or the query has "start=id"; with "start=comment" it does
- * not. When the topics have ended and the client has had all of them, the response is
+ * as by CRIER_START_EVENT when a browser's own EventSource made the request
+ * (crier_is_event_source()); "start=id" and "start=comment" in the query say otherwise. When the topics have ended and the client has had all of them, the response is
  * 204. */
 CRIER_API enum MHD_Result
 crier_hub_respond(struct crier_hub *hub, struct MHD_Connection *connection,

@@ -596,7 +596,7 @@ START_TEST(an_id_to_begin_with_is_not_forgotten)
     options.on_wake = NULL;
     site.answer = answer_and_turn;
     follow.since = CRIER_SINCE_ALL;
-    follow.start_id = true;
+    follow.start = CRIER_START_ID;
     open_stream(&client);
     free(client_until(&client, "id: #"));
     client_close(&client);

@@ -224,7 +224,7 @@ static enum MHD_Result answer(struct site *of,
     ck_assert_int_eq(crier_stream_new(of->shards, connection, &options,
                                       &stream, &response),
                      0);
-    follow.start_id = true;
+    follow.start = CRIER_START_ID;
     follow.response = response;
     ck_assert_int_eq(crier_hub_subscribe(hub, stream, &follow), 0);
     keep_stream(slot, stream);

@@ -166,9 +166,9 @@ bool streams_read_start(struct request *request,
                           id != NULL ? id->bytes : NULL,
                           parameter_value(request, "since", NULL));
     if (start == NULL)
-        options->start_id = is_event_source(request);
+        options->start = is_event_source(request) ? CRIER_START_EVENT : CRIER_START_COMMENT;
     else if (strcmp(start, "id") == 0)
-        options->start_id = true;
+        options->start = CRIER_START_ID;
     else if (strcmp(start, "comment") != 0) {
         request->result = respond_problem(request, MHD_HTTP_BAD_REQUEST,
                                           "start is not id or comment");

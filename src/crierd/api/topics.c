@@ -89,7 +89,7 @@ static bool open_stream(struct request *request, const char *topics,
     if (!streams_read_start(request, subscription))
         return request->result;
     if (format != CRIER_FORMAT_EVENTS && format != CRIER_FORMAT_FULL &&
-        subscription->start_id && parameter_value(request, "start", NULL) != NULL)
+        subscription->start == CRIER_START_ID)
         return respond_problem(request, MHD_HTTP_BAD_REQUEST,
                                "start=id requires format=sse or full; with other "
                                "formats see the response field Last-Event-ID");

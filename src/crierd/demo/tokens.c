@@ -191,7 +191,7 @@ bool tokens_get(struct request *request)
                            question.seen, &begun);
     if (error != 0)
         return respond_error(request, error);
-    subscription->start_id = false; /* each word has an id */
+    subscription->start = CRIER_START_COMMENT; /* each word has an id */
     if (begun || question.seen == 0) /* it has no word that the client has */
         subscription->since = CRIER_SINCE_ALL;
     return streams_open(request, &start);

@@ -91,7 +91,8 @@ static int new_subscriber(struct crier_hub *hub, struct crier_stream *stream,
     made->once = options->once;
     made->end_line = options->end_line && options->once;
     made->left = options->once ? options->limit : 0;
-    made->needs_id = options->start_id && crier__stream_is_events(stream);
+    made->begin = (unsigned char)options->start;
+    made->needs_id = made->begin != CRIER_START_COMMENT && crier__stream_is_events(stream);
     made->active = true;
     for (i = 0; i < selectors->count; i++) {
         made->subscriptions[i].subscriber = made;
@@ -149,7 +150,7 @@ static const char *begin_id(const struct crier__subscriber *subscriber,
 /* Makes the body begin with ID. -ENOMEM. */
 static int start_with_id(struct crier__subscriber *subscriber, const char *id)
 {
-    struct crier_frame *frame = crier__subscriber_id_frame(id);
+    struct crier_frame *frame = crier__subscriber_id_frame(subscriber, id);
 
     if (frame == NULL)
         return -ENOMEM;

@@ -527,6 +527,7 @@ static bool inherit_state(struct crier__subscriber *made,
     made->end_line = old->end_line;
     made->left = old->left;
     made->needs_id = old->needs_id;
+    made->begin = old->begin;
     made->active = old->active;
     made->behind = old->behind;
     made->grants = crier_grants_ref(old->grants);
@@ -712,7 +713,7 @@ static int send_position(struct crier__subscriber *subscriber)
     struct crier_frame *frame;
 
     crier__id_make(id, subscriber->shard->hub->journal->epoch, subscriber->cursor);
-    frame = crier__subscriber_id_frame(id);
+    frame = crier__subscriber_id_frame(subscriber, id);
     if (frame == NULL)
         return -ENOMEM;
     subscriber->needs_id = false;

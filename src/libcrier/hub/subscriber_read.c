@@ -154,15 +154,18 @@ crier__subscriber_gap_frame(const struct crier__subscriber *subscriber,
     return frame;
 }
 
-struct crier_frame *crier__subscriber_id_frame(const char *id)
+struct crier_frame *
+crier__subscriber_id_frame(const struct crier__subscriber *subscriber, const char *id)
 {
-    size_t length = strlen(id);
-    struct crier_frame *frame = crier__frame_new(4 + length + 2);
+    static const char block[] = "\n\n", event[] = "\nevent: crier-start\ndata\n\n";
+    const char *end = subscriber->begin == CRIER_START_EVENT ? event : block;
+    size_t length = strlen(id), rest = strlen(end);
+    struct crier_frame *frame = crier__frame_new(4 + length + rest);
 
     if (frame == NULL)
         return NULL;
     memcpy(frame->bytes, "id: ", 4);
     memcpy(frame->bytes + 4, id, length);
-    memcpy(frame->bytes + 4 + length, "\n\n", 2);
+    memcpy(frame->bytes + 4 + length, end, rest);
     return frame;
 }

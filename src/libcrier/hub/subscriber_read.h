@@ -20,8 +20,9 @@ struct crier_frame *
 crier__subscriber_gap_frame(const struct crier__subscriber *subscriber,
                             const char *oldest);
 
-/* A *new* frame of the block that sets the last event id to ID and is no event; NULL
- * when memory is short. */
-struct crier_frame *crier__subscriber_id_frame(const char *id);
+/* A *new* frame that sets the client's last event id to ID, in the way that the subscriber
+ * begins (enum crier_start); NULL when memory is short. */
+struct crier_frame *
+crier__subscriber_id_frame(const struct crier__subscriber *subscriber, const char *id);
 
 #endif

@@ -52,7 +52,8 @@ struct crier__subscriber {
     unsigned char since; /* enum crier_since; NOW: there is nothing left to resolve */
     bool once;
     bool end_line; /* as in crier_subscribe_options */
-    bool needs_id; /* its client has no id yet and wants one */
+    bool needs_id; /* its client has no id yet and wants one, */
+    unsigned char begin; /* in this way: enum crier_start */
     bool active;   /* on its lists; the directory counts it as active */
     bool listed;   /* among the shard's subscribers, with its timer reserved */
     bool detached; /* off all lists; freed when its read has been answered */

@@ -363,14 +363,14 @@ static void read_start(struct MHD_Connection *connection,
     crier_subscribe_start(options, find_field(connection, "Last-Event-ID"),
                           query.id, query.since);
     if (query.start != NULL && strcmp(query.start, "id") == 0)
-        options->start_id = true;
+        options->start = CRIER_START_ID;
     else if (query.start != NULL && strcmp(query.start, "comment") == 0)
-        options->start_id = false;
+        options->start = CRIER_START_COMMENT;
     else if (crier_is_event_source(
                  find_field(connection, MHD_HTTP_HEADER_ACCEPT),
                  find_field(connection, MHD_HTTP_HEADER_CACHE_CONTROL),
                  find_field(connection, MHD_HTTP_HEADER_USER_AGENT)))
-        options->start_id = true;
+        options->start = CRIER_START_EVENT;
 }
 
 enum MHD_Result crier_hub_respond(struct crier_hub *hub,
