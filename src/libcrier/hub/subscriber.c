@@ -234,6 +234,7 @@ static void read_on(struct crier__subscriber *subscriber)
 
     if (subscriber->stream->ending) { /* it sends nothing any more */
         subscriber->state = CRIER__BLOCKED;
+        (void)report_read(subscriber, CRIER_ERR_CLOSED, false);
         return;
     }
     error = crier__subscriber_ask(subscriber, take_answer);
