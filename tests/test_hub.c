@@ -20,6 +20,7 @@ static struct signal_box closed, blocked, released, reported;
 static bool closing; /* the hub is closed right after the next follow */
 static bool waiting; /* its stream is, the shard is released, and the response waits for the
                         report */
+static bool changing; /* its topics are changed, and the shard is released */
 static long oom;     /* of the next follow */
 static long shard_oom; /* of the shard, once it is released */
 static int follow_error;
@@ -40,6 +41,10 @@ static enum MHD_Result answer(struct site *of,
     oom_never();
     if (closing)
         crier_hub_close(hub);
+    if (changing) {
+        ck_assert_int_eq(crier_hub_change(hub, stream, "b"), 0);
+        box_put(&released, 0);
+    }
     if (waiting) {
         crier_stream_close(stream);
         box_put(&released, 0);
@@ -57,7 +62,7 @@ static void setup(void)
     box_init(&blocked);
     box_init(&released);
     box_init(&reported);
-    closing = waiting = false;
+    closing = waiting = changing = false;
     oom = shard_oom = 0;
     stream = NULL;
     memset(&follow, 0, sizeof follow);
@@ -949,6 +954,31 @@ START_TEST(a_first_read_of_a_closed_stream_is_reported)
 }
 END_TEST
 
+/* Whichever allocation of the shard fails: the stream may have no place there then, in which
+ * the subscriber of its new topics could follow. */
+START_TEST(a_change_without_memory_for_the_stream)
+{
+    struct client blocker, client;
+
+    options.affinity = "one shard";
+    options.on_wake = block_shard;
+    shard_oom = _i / 2 + 1;
+    open_stream(&blocker);
+    box_wait(&blocked, 1);
+    options.on_wake = NULL;
+    follow.on_read = _i % 2 != 0 ? note_read : NULL;
+    follow.closure = &reported;
+    changing = true;
+    client_connect(&client, site.port);
+    client_send(&client, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    box_wait(&released, 1);
+    client_close(&client);
+    client_close(&blocker);
+    box_wait(&closed, 2);
+    ck_assert_int_eq(box_count(&reported), _i % 2);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("hub");
@@ -982,6 +1012,7 @@ static Suite *suite(void)
     tcase_add_test(c, a_closed_hub_refuses_everything);
     tcase_add_loop_test(c, a_first_read_that_comes_too_late_is_reported, 0, 2);
     tcase_add_loop_test(c, a_first_read_of_a_closed_stream_is_reported, 0, 8);
+    tcase_add_loop_test(c, a_change_without_memory_for_the_stream, 0, 12);
     return s;
 }
 
