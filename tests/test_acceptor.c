@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,6 +32,28 @@ static atomic_ullong passed; /* ms beyond the real time */
 uint64_t __wrap_crier_now(void)
 {
     return __real_crier_now() + atomic_load(&passed);
+}
+
+int __real_getaddrinfo(const char *host, const char *port, const struct addrinfo *hints,
+                       struct addrinfo **found);
+int __wrap_getaddrinfo(const char *host, const char *port, const struct addrinfo *hints,
+                       struct addrinfo **found);
+
+/* The name "names.test" has three addresses, the last two of which are the same. */
+int __wrap_getaddrinfo(const char *host, const char *port, const struct addrinfo *hints,
+                       struct addrinfo **found)
+{
+    static const char *const addresses[] = {"127.0.0.1", "127.0.0.2", "127.0.0.2"};
+    int error = 0;
+    size_t i;
+
+    if (host == NULL || strcmp(host, "names.test") != 0)
+        return __real_getaddrinfo(host, port, hints, found);
+    for (i = 0; i < 3 && error == 0; i++) {
+        error = __real_getaddrinfo(addresses[i], port, hints, found);
+        found = &(*found)->ai_next;
+    }
+    return error;
 }
 
 static struct conf conf = {.threads = 1,
@@ -343,6 +366,21 @@ START_TEST(threads_keep_even)
 }
 END_TEST
 
+/* ---- listeners -------------------------------------------------------- */
+
+START_TEST(an_address_that_a_name_has_twice_is_listened_on_once)
+{
+    struct listeners listeners = {0};
+
+    ck_assert_ptr_null(
+        listeners_add(&listeners, "names.test:0", &(struct listener){0}));
+    ck_assert_uint_eq(listeners.count, 2);
+    ck_assert_str_eq(strrchr(listeners.list[0].name, ':'),
+                     strrchr(listeners.list[1].name, ':'));
+    listeners_close(&listeners);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("acceptor");
@@ -358,6 +396,7 @@ static Suite *suite(void)
     tcase_add_test(c, waiting_connections_are_counted);
     tcase_add_test(c, a_shut_acceptor);
     tcase_add_test(c, a_refused_client_lingers);
+    tcase_add_test(c, an_address_that_a_name_has_twice_is_listened_on_once);
     c = add_case(s, "two threads");
     tcase_add_checked_fixture(c, setup_two, teardown);
     tcase_add_test(c, threads_keep_even);

@@ -18,7 +18,11 @@ static struct crier_stream_options options;
 static struct crier_stream *stream; /* the newest, a reference */
 static struct signal_box closed, blocked, released, reported;
 static bool closing; /* the hub is closed right after the next follow */
+static bool waiting; /* its stream is, the shard is released, and the response waits for the
+                        report */
+static bool changing; /* its topics are changed, and the shard is released */
 static long oom;     /* of the next follow */
+static long shard_oom; /* of the shard, once it is released */
 static int follow_error;
 
 static enum MHD_Result answer(struct site *of,
@@ -37,6 +41,15 @@ static enum MHD_Result answer(struct site *of,
     oom_never();
     if (closing)
         crier_hub_close(hub);
+    if (changing) {
+        ck_assert_int_eq(crier_hub_change(hub, stream, "b"), 0);
+        box_put(&released, 0);
+    }
+    if (waiting) {
+        crier_stream_close(stream);
+        box_put(&released, 0);
+        box_wait(&reported, 1);
+    }
     return site_queue(connection, response);
 }
 
@@ -49,8 +62,8 @@ static void setup(void)
     box_init(&blocked);
     box_init(&released);
     box_init(&reported);
-    closing = false;
-    oom = 0;
+    closing = waiting = changing = false;
+    oom = shard_oom = 0;
     stream = NULL;
     memset(&follow, 0, sizeof follow);
     follow.topics = "a";
@@ -876,6 +889,7 @@ static void block_shard(void *closure, struct crier_stream *of)
     (void)of;
     box_put(&blocked, 0);
     box_wait(&released, 1);
+    oom_after(shard_oom);
 }
 
 static void note_read(void *closure, int error, bool gap)
@@ -940,6 +954,59 @@ START_TEST(what_waits_for_a_shard_is_counted)
 }
 END_TEST
 
+/* Whichever allocation of the shard fails: the program responds when the read is reported, and
+ * its stream can end only then. Where memory is short for the read, it is tried again later,
+ * when the stream has been closed. */
+START_TEST(a_first_read_of_a_closed_stream_is_reported)
+{
+    struct client blocker, client;
+
+    options.affinity = "one shard";
+    options.on_wake = block_shard;
+    shard_oom = _i + 1;
+    open_stream(&blocker);
+    box_wait(&blocked, 1);
+    options.on_wake = NULL;
+    follow.since = CRIER_SINCE_ALL;
+    follow.once = true;
+    follow.on_read = note_read;
+    follow.closure = &reported;
+    waiting = true;
+    client_connect(&client, site.port);
+    client_send(&client, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    box_wait(&reported, 1);
+    client_close(&client);
+    client_close(&blocker);
+    box_wait(&closed, 2);
+    ck_assert_int_eq(box_count(&reported), 1);
+}
+END_TEST
+
+/* Whichever allocation of the shard fails: the stream may have no place there then, in which
+ * the subscriber of its new topics could follow. */
+START_TEST(a_change_without_memory_for_the_stream)
+{
+    struct client blocker, client;
+
+    options.affinity = "one shard";
+    options.on_wake = block_shard;
+    shard_oom = _i / 2 + 1;
+    open_stream(&blocker);
+    box_wait(&blocked, 1);
+    options.on_wake = NULL;
+    follow.on_read = _i % 2 != 0 ? note_read : NULL;
+    follow.closure = &reported;
+    changing = true;
+    client_connect(&client, site.port);
+    client_send(&client, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    box_wait(&released, 1);
+    client_close(&client);
+    client_close(&blocker);
+    box_wait(&closed, 2);
+    ck_assert_int_eq(box_count(&reported), _i % 2);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("hub");
@@ -973,6 +1040,8 @@ static Suite *suite(void)
     tcase_add_test(c, a_closed_hub_refuses_everything);
     tcase_add_loop_test(c, a_first_read_that_comes_too_late_is_reported, 0, 2);
     tcase_add_test(c, what_waits_for_a_shard_is_counted);
+    tcase_add_loop_test(c, a_first_read_of_a_closed_stream_is_reported, 0, 8);
+    tcase_add_loop_test(c, a_change_without_memory_for_the_stream, 0, 12);
     return s;
 }
 

@@ -11,8 +11,13 @@
 #include "libcrier/journal/redis/redis.h"
 #include "libcrier/journal/redis/redis_page.h"
 
+#include <poll.h>
+#include <pthread.h>
 #include <semaphore.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #define READERS 300
 #define UPDATES 2000
@@ -195,16 +200,238 @@ START_TEST(what_is_deleted_in_front_of_an_own_update_is_missed)
 }
 END_TEST
 
-START_TEST(topics_without_records_are_not_listed)
+static const struct {
+    enum crier__redis_key key;
+    const char *format;
+} topic_damages[][2] = {
+    {{CRIER__REDIS_TOPICS, "HDEL %s b"}},
+    /* Its newest update has an id that is no UTF-8. */
+    {{CRIER__REDIS_LOG, "EVAL return(redis.call('xadd',KEYS[1],'4-0','u',"
+                        "'8\\0325\\0329\\n\\255\\nb','b','\\n')) 1 %s"},
+     {CRIER__REDIS_INDEX, "EVAL return(redis.call('zadd',KEYS[1],0,"
+                          "'b\\0'..struct.pack('>I8',4))) 1 %s"}},
+    /* Another name is no UTF-8. */
+    {{CRIER__REDIS_NAMES, "ZADD %s 0 b\xff"},
+     {CRIER__REDIS_TOPICS, "EVAL return(redis.call('hdel',KEYS[1],'b')) 1 %s"}},
+};
+
+START_TEST(damaged_topics_are_not_listed)
 {
+    unsigned i;
+
     journal_start(REDIS, NULL);
     append("a", "one");
     append("b", "two");
     append("c", "three");
-    change_key(CRIER__REDIS_TOPICS, "HDEL %s b");
+    for (i = 0; i < 2 && topic_damages[_i][i].format != NULL; i++)
+        change_key(topic_damages[_i][i].key, topic_damages[_i][i].format);
     ck_assert_str_eq(list("*", "", 10), " a:1 c:1");
     ck_assert_uint_ge(atomic_load(&journal->damaged), 1);
     journal_end();
+}
+END_TEST
+
+/* Names with a NUL and much behind that, and such that are no UTF-8. */
+static const struct {
+    enum crier__redis_key key;
+    const char *format;
+} foreign_names[] = {
+    {CRIER__REDIS_ENDS, "EVAL return(redis.call('hset',KEYS[1],'a','1\\0321\\032',"
+                        "'a\\0'..string.rep('x',300),'1\\0321\\032')) 1 %s"},
+    {CRIER__REDIS_TOPICS, "EVAL return(redis.call('hset',KEYS[1],'\\255',"
+                          "'1\\0321\\0321\\0321\\0321')) 1 %s"},
+};
+
+START_TEST(foreign_names_are_passed_by_at_the_start)
+{
+    journal_start(REDIS, NULL);
+    append("a", "one");
+    change_key(foreign_names[_i].key, foreign_names[_i].format);
+    journal_reopen(NULL);
+    ck_assert_str_eq(all("a"), " one");
+    ck_assert_uint_eq(atomic_load(&journal->damaged), 1);
+    journal_end();
+}
+END_TEST
+
+/* A node that took the text up to its NUL would attach again and again. */
+START_TEST(an_epoch_with_a_nul_is_refused)
+{
+    char reason[128] = "";
+
+    journal_start(REDIS, NULL);
+    append("a", "one");
+    change_key(CRIER__REDIS_JOURNAL,
+               "EVAL return(redis.call('hset',KEYS[1],'epoch','ab\\0c')) 1 %s");
+    journal->ops->interrupt(journal); /* so that appends fail within seconds */
+    while (strstr(reason, "an unknown reply to attach") == NULL) {
+        ck_assert_int_eq(try_append("a", "", "two"), CRIER_ERR_STORAGE);
+        (void)journal->ops->status(journal, reason);
+    }
+    journal_end();
+}
+END_TEST
+
+/* ---- a server that lies ----------------------------------------------- */
+
+/* Between a node and a server. What the server replies is passed on, but a text of three bytes
+ * that begins with '2', such as the place "2-0", begins with '9' then. */
+#define ENDS 16
+
+static struct {
+    char path[64];
+    pthread_t thread;
+    struct pollfd polled[1 + ENDS]; /* the listener; then the ends, a pair each */
+    const char *matched[ENDS];      /* how far the bytes before are the beginning of a text */
+    const char *server;
+} relay;
+
+static const char text_of_three[] = "$3\r\n";
+
+static void rewrite_places(const char **matched, char *bytes, ssize_t length)
+{
+    ssize_t i;
+
+    for (i = 0; i < length; i++) {
+        if (**matched == '\0' && bytes[i] == '2')
+            bytes[i] = '9';
+        *matched = **matched != '\0' && bytes[i] == **matched ? *matched + 1 : text_of_three;
+        if (*matched == text_of_three && bytes[i] == '$')
+            *matched = text_of_three + 1;
+    }
+}
+
+static int connect_to(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int made = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    ck_assert_int_eq(connect(made, (struct sockaddr *)&address, sizeof address), 0);
+    return made;
+}
+
+static void close_pair(struct pollfd *end, struct pollfd *other)
+{
+    close(end->fd);
+    close(other->fd);
+    end->fd = other->fd = -1;
+}
+
+static void pass_on(unsigned i)
+{
+    struct pollfd *end = &relay.polled[1 + i], *other = &relay.polled[1 + (i ^ 1U)];
+    char bytes[4096];
+    ssize_t got = read(end->fd, bytes, sizeof bytes);
+
+    if (got > 0 && i % 2 != 0)
+        rewrite_places(&relay.matched[i], bytes, got);
+    if (got <= 0 || send(other->fd, bytes, (size_t)got, MSG_NOSIGNAL) != got)
+        close_pair(end, other);
+}
+
+/* Takes a client. False: the test is over. */
+static bool take_client(void)
+{
+    int client = accept4(relay.polled[0].fd, NULL, NULL, SOCK_CLOEXEC);
+    unsigned i = 0;
+
+    if (client < 0)
+        return false;
+    while (relay.polled[1 + i].fd >= 0)
+        i += 2;
+    ck_assert_uint_lt(i, ENDS);
+    relay.polled[1 + i].fd = client;
+    relay.polled[2 + i].fd = connect_to(relay.server);
+    relay.matched[i + 1] = text_of_three;
+    return true;
+}
+
+static void *run_relay(void *closure)
+{
+    bool more = true;
+    unsigned i;
+
+    (void)closure;
+    while (more && poll(relay.polled, 1 + ENDS, -1) > 0) {
+        for (i = 0; i < ENDS; i++)
+            if (relay.polled[1 + i].fd >= 0 && relay.polled[1 + i].revents != 0)
+                pass_on(i);
+        if (relay.polled[0].revents != 0)
+            more = take_client();
+    }
+    return NULL;
+}
+
+static void begin_relay(const char *server)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    unsigned i;
+
+    relay.server = server;
+    for (i = 0; i <= ENDS; i++)
+        relay.polled[i] = (struct pollfd){.fd = -1, .events = POLLIN};
+    snprintf(relay.path, sizeof relay.path, "/tmp/crier-relay-%d", (int)getpid());
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", relay.path);
+    relay.polled[0].fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(bind(relay.polled[0].fd, (struct sockaddr *)&address, sizeof address), 0);
+    ck_assert_int_eq(listen(relay.polled[0].fd, ENDS), 0);
+    ck_assert_int_eq(pthread_create(&relay.thread, NULL, run_relay, NULL), 0);
+}
+
+static void end_relay(void)
+{
+    unsigned i;
+
+    shutdown(relay.polled[0].fd, SHUT_RDWR);
+    pthread_join(relay.thread, NULL);
+    for (i = 0; i <= ENDS; i++)
+        if (relay.polled[i].fd >= 0)
+            close(relay.polled[i].fd);
+    unlink(relay.path);
+}
+
+/* The mirror is in the order of positions, and finds by that what it frees. */
+START_TEST(entries_out_of_order_are_not_loaded)
+{
+    const struct crier__redis_url *url;
+    struct crier_journal *other;
+    char reason[256] = "", *text;
+
+    journal_start(REDIS, NULL);
+    append_many("a", 1, 3);
+    url = ((struct crier__redis *)journal)->link.url;
+    begin_relay(url->server.host);
+    ck_assert_int_gt(asprintf(&text, "redis+unix:%s?" REDIS_PATIENCE "&name=%s", relay.path,
+                              url->name), 0);
+    ck_assert_int_eq(crier_journal_redis(text, NULL, &other, reason, sizeof reason), 0);
+    ck_assert_uint_eq(atomic_load(&other->damaged), 1);
+    free(text);
+    crier_journal_free(other);
+    end_relay();
+    journal_end();
+}
+END_TEST
+
+/* A frame ends with its last line, and so does the number that is read from it. */
+START_TEST(a_retry_without_digits_is_none)
+{
+    static const char body[] = "retry: \n\n";
+    struct crier_frame *frame = crier__frame_of(body, sizeof body - 1), *json;
+    struct crier__topics *topics;
+    struct crier__update *update;
+
+    ck_assert_int_eq(crier__topics_parse("a", &topics), 0);
+    update = crier__update_new(topics, NULL, frame);
+    ck_assert_ptr_nonnull(update);
+    ck_assert_int_eq(crier__update_place(update, "e", 1, 0), 0);
+    json = crier__update_copy(update, CRIER_FORMAT_JSON);
+    ck_assert_ptr_nonnull(json);
+    ck_assert_ptr_null(memmem(json->bytes, json->length, "retry", strlen("retry")));
+    crier_frame_unref(json);
+    crier__update_unref(update);
+    crier_frame_unref(frame);
+    free(topics);
 }
 END_TEST
 
@@ -241,7 +468,9 @@ static redisReply *parse_reply(const char **at)
     return reply;
 }
 
-enum { ENTRIES, HEADS, MARKS };
+/* DAMAGES are entries, each of which is damage: what is sent of others must be one event in
+ * UTF-8. */
+enum { ENTRIES, DAMAGES, HEADS, MARKS };
 
 static const struct {
     int kind;
@@ -251,10 +480,20 @@ static const struct {
 } replies[] = {
     {ENTRIES, true, 1, "[9 [['6-0' ['u' '0 5 9\n\na' 'b' 'data: x\n\n']]]]"},
     {ENTRIES, true, 0, "[20 []]"},
-    {ENTRIES, true, 1, "[9 [['6-0' ['u' 'no head' 'b' '']]]]"}, /* damage */
-    {ENTRIES, true, 1, "[9 [['6-0' ['x']]]]"},
-    {ENTRIES, true, 1, "[9 [['6-0' []]]]"},
-    {ENTRIES, true, 1, "[9 [['6-0' -]]]"},
+    {ENTRIES, true, 1, "[9 [['6-0' ['u' '8 5 9\n#x-1\na' 'b' '\n']]]]"},
+    {DAMAGES, true, 1, "[9 [['6-0' ['u' 'no head' 'b' '\n']]]]"},
+    {DAMAGES, true, 1, "[9 [['6-0' ['u' '0 5 9\n\na' 'b' '']]]]"},
+    {DAMAGES, true, 1, "[9 [['6-0' ['u' '0 5 9\n\na' 'b' 'data: x']]]]"},
+    {DAMAGES, true, 1, "[9 [['6-0' ['u' '0 5 9\n\na' 'b' 'data: x\n']]]]"},
+    {DAMAGES, true, 1, "[9 [['6-0' ['u' '0 5 9\n\na' 'b' 'data: x\n\nid: 1\n\n']]]]"},
+    {DAMAGES, true, 1, "[9 [['6-0' ['u' '0 5 9\n\na' 'b' 'data: x\rid: 1\n\n']]]]"},
+    {DAMAGES, true, 1, "[9 [['6-0' ['u' '0 5 9\n\na' 'b' 'data: \xff\n\n']]]]"},
+    {DAMAGES, true, 1, "[9 [['6-0' ['u' '8 5 9\nx\ry\na' 'b' '\n']]]]"},
+    {DAMAGES, true, 1, "[9 [['6-0' ['u' '8 5 9\n\xff\na' 'b' '\n']]]]"},
+    {DAMAGES, true, 1, "[9 [['6-0' ['u' '8 5 9\n#\na' 'b' '\n']]]]"},
+    {DAMAGES, true, 1, "[9 [['6-0' ['x']]]]"},
+    {DAMAGES, true, 1, "[9 [['6-0' []]]]"},
+    {DAMAGES, true, 1, "[9 [['6-0' -]]]"},
     {ENTRIES, false, 0, "-"},
     {ENTRIES, false, 0, "7"},
     {ENTRIES, false, 0, "[]"},
@@ -309,7 +548,7 @@ START_TEST(malformed_replies)
     journal_start(MEMORY, NULL);
     ck_assert(crier__redis_page_want(page, "a", 1));
     crier__redis_page_sort(page);
-    if (replies[_i].kind == ENTRIES)
+    if (replies[_i].kind == ENTRIES || replies[_i].kind == DAMAGES)
         good = crier__redis_page_take(page, reply, 20, journal, &none);
     else if (replies[_i].kind == HEADS)
         good = crier__redis_page_take_back(page, reply, 20, journal, &none);
@@ -318,6 +557,9 @@ START_TEST(malformed_replies)
     ck_assert_msg(good == replies[_i].good, "%s", replies[_i].reply);
     if (good)
         ck_assert_uint_eq(page->count, replies[_i].count);
+    if (good && replies[_i].kind != HEADS)
+        ck_assert_msg(atomic_load(&journal->damaged) == (replies[_i].kind == DAMAGES), "%s",
+                      replies[_i].reply);
     crier__redis_page_unref(page);
     freeReplyObject(reply);
     journal_end();
@@ -329,6 +571,7 @@ static Suite *make_suite(void)
     Suite *suite = suite_create("reads from Redis");
     TCase *tcase = add_case(suite, "past");
 
+    tcase_add_test(tcase, a_retry_without_digits_is_none);
     tcase_add_loop_test(tcase, malformed_replies, 0, sizeof replies / sizeof *replies);
     if (redis_is_wanted()) {
         tcase_add_loop_test(tcase, one_read_for_many, 0, 3);
@@ -336,7 +579,12 @@ static Suite *make_suite(void)
                             sizeof foreign / sizeof *foreign);
         tcase_add_test(tcase, used_up_positions_are_reported);
         tcase_add_test(tcase, what_is_deleted_in_front_of_an_own_update_is_missed);
-        tcase_add_test(tcase, topics_without_records_are_not_listed);
+        tcase_add_loop_test(tcase, damaged_topics_are_not_listed, 0,
+                            sizeof topic_damages / sizeof *topic_damages);
+        tcase_add_loop_test(tcase, foreign_names_are_passed_by_at_the_start, 0,
+                            sizeof foreign_names / sizeof *foreign_names);
+        tcase_add_test(tcase, an_epoch_with_a_nul_is_refused);
+        tcase_add_test(tcase, entries_out_of_order_are_not_loaded);
     }
     return suite;
 }

@@ -426,6 +426,7 @@ static void note_completed(void *closure, struct MHD_Connection *connection,
     if (exchange == NULL)
         return;
     expect_head(exchange);
+    reading_end(&exchange->reading); /* a closed connection has no fields any more */
     end_request(exchange);
     *context = NULL;
 }

@@ -172,8 +172,14 @@ static bool is_twice(const struct addrinfo *all, const struct addrinfo *address)
     return false;
 }
 
-/* Opens all of ADDRESSES, which have one port; where that is 0, the one that is free for the
- * first of them. Returns 0, or the errno of the one that it cannot open. */
+static void set_ports(const struct addrinfo *addresses, in_port_t port)
+{
+    for (; addresses != NULL; addresses = addresses->ai_next)
+        *port_of(addresses->ai_addr) = port;
+}
+
+/* Opens all of ADDRESSES, which have one port; where that is 0, they get the one that is free
+ * for the first of them. Returns 0, or the errno of the one that it cannot open. */
 static int open_addresses(struct listeners *listeners, const struct addrinfo *addresses,
                           const struct listener *kind)
 {
@@ -184,9 +190,6 @@ static int open_addresses(struct listeners *listeners, const struct addrinfo *ad
     for (address = addresses; address != NULL; address = address->ai_next) {
         if (is_twice(addresses, address))
             continue;
-        if (listeners->count > before)
-            *port_of(address->ai_addr) =
-                bound_port(listeners->list[before].socket);
         fd = open_address(address);
         if (fd < 0 && errno != EAFNOSUPPORT && errno != EADDRNOTAVAIL)
             return errno;
@@ -194,20 +197,17 @@ static int open_addresses(struct listeners *listeners, const struct addrinfo *ad
             missing = errno;
         else if (!listeners_take(listeners, fd, kind))
             return ENOMEM;
+        else
+            set_ports(addresses, bound_port(fd));
     }
     return listeners->count > before ? 0 : missing;
 }
 
-/* Closes the listeners after the first COUNT ones, and lets ADDRESSES have PORT again. */
-static void close_addresses(struct listeners *listeners, size_t count,
-                            const struct addrinfo *addresses, in_port_t port)
+/* Closes the listeners after the first COUNT ones. */
+static void close_addresses(struct listeners *listeners, size_t count)
 {
-    const struct addrinfo *address;
-
     while (listeners->count > count)
         close(listeners->list[--listeners->count].socket);
-    for (address = addresses; address != NULL; address = address->ai_next)
-        *port_of(address->ai_addr) = port;
 }
 
 /* Opens all of ADDRESSES. Where the port is 0, the one that is free for the first of them may
@@ -220,8 +220,10 @@ static int open_same_port(struct listeners *listeners, const struct addrinfo *ad
     int error, tries = 0;
 
     while ((error = open_addresses(listeners, addresses, kind)) == EADDRINUSE && port == 0 &&
-           ++tries < PORT_TRIES)
-        close_addresses(listeners, before, addresses, port);
+           ++tries < PORT_TRIES) {
+        close_addresses(listeners, before);
+        set_ports(addresses, port);
+    }
     return error;
 }
 

@@ -234,6 +234,7 @@ static void read_on(struct crier__subscriber *subscriber)
 
     if (subscriber->stream->ending) { /* it sends nothing any more */
         subscriber->state = CRIER__BLOCKED;
+        (void)report_read(subscriber, CRIER_ERR_CLOSED, false);
         return;
     }
     error = crier__subscriber_ask(subscriber, take_answer);
@@ -586,7 +587,8 @@ static void take_over(struct crier__subscriber *made,
         crier__subscriber_free(old);
 }
 
-/* Makes CHANGE and frees it, or keeps it until its stream has a subscriber. */
+/* Makes CHANGE and frees it, or keeps it until its stream has a subscriber. A stream that ends
+ * is sent nothing of the new topics; its subscriber may have found no place on its shard. */
 static void make_change(struct crier__hub_shard *shard, struct crier__change *change)
 {
     struct crier__subscriber *made = change->made;
@@ -596,7 +598,7 @@ static void make_change(struct crier__hub_shard *shard, struct crier__change *ch
         DL_APPEND(shard->early, change);
         return;
     }
-    if (stream->over) {
+    if (stream->over || stream->ending) {
         crier__directory_end_change(shard->hub, made->selectors, NULL, shard->shard->index,
                         false, false);
         crier__change_drop(change);
@@ -814,7 +816,7 @@ static void end_unread(struct crier_stream *stream, bool reported,
                        enum crier_reason reason)
 {
     if (reported)
-        crier_stream_close(stream);
+        crier__stream_finish(stream, CRIER_REASON_APP);
     else
         crier__stream_cut(stream, reason);
 }

@@ -17,6 +17,7 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "base/number.h"
 #include "base/utf8.h"
 
 #include <errno.h>
@@ -100,6 +101,16 @@ int crier__update_place(struct crier__update *update, const char *epoch,
     return 0;
 }
 
+bool crier__update_body_valid(const char *body, size_t length)
+{
+    return length != 0 && body[length - 1] == '\n' &&
+           (length == 1 ||
+            (body[0] != '\n' &&
+             memmem(body, length, "\n\n", 2) == body + length - 2)) &&
+           memchr(body, '\r', length) == NULL &&
+           crier_utf8_valid(body, length);
+}
+
 const char *crier__update_body(const struct crier__update *update,
                                size_t *length)
 {
@@ -145,8 +156,10 @@ bool crier__id_read(const char *id, const char *epoch, uint64_t *position)
 
 /* The fields of a frame of ours. */
 struct fields {
-    const char *type, *retry;
-    size_t type_length, retry_length;
+    const char *type;
+    size_t type_length;
+    uint64_t retry;
+    bool has_retry;
     struct crier__buffer data; /* the lines, each with its LF */
 };
 
@@ -168,7 +181,7 @@ static int read_fields(const struct crier__update *update,
                        struct fields *fields)
 {
     const char *line, *end, *stop, *value;
-    size_t length;
+    size_t length, digits;
     int error = 0;
 
     line = crier__update_body(update, &length);
@@ -186,8 +199,8 @@ static int read_fields(const struct crier__update *update,
             fields->type = value;
             fields->type_length = length;
         } else if (is_field(line, length, "retry", &value, &length)) {
-            fields->retry = value;
-            fields->retry_length = length;
+            fields->has_retry =
+                crier__number_scan(value, length, &digits, &fields->retry);
         }
     }
     return error;
@@ -225,10 +238,9 @@ static json_t *as_object(const struct crier__update *update,
          json_object_set_new(object, "event",
                              json_stringn(fields->type,
                                           fields->type_length)) != 0) ||
-        (fields->retry != NULL &&
+        (fields->has_retry &&
          json_object_set_new(object, "retry",
-                             json_integer(strtoll(fields->retry, NULL, 10))) !=
-             0) ||
+                             json_integer((json_int_t)fields->retry)) != 0) ||
         (update->is_private &&
          json_object_set_new(object, "private", json_true()) != 0) ||
         (update->last &&

@@ -51,6 +51,10 @@ void crier__update_unref(struct crier__update *update);
 int crier__update_place(struct crier__update *update, const char *epoch,
                         uint64_t position, int64_t time);
 
+/* Whether the LENGTH bytes at BODY, which were stored, are the rest of a frame behind the line
+ * of its id: lines, and an empty one at the end and nowhere else. */
+bool crier__update_body_valid(const char *body, size_t length);
+
 /* The frame without the line of the id, of a placed UPDATE. Borrowed. */
 const char *crier__update_body(const struct crier__update *update,
                                size_t *length);

@@ -407,7 +407,7 @@ static bool load_end(struct crier__redis *redis, const redisReply *name,
     uint64_t numbers[2];
     const char *id;
 
-    if (name->type != REDIS_REPLY_STRING || !read_numbers(value, numbers, 2))
+    if (!read_numbers(value, numbers, 2))
         return false;
     id = strchr(value->str, ' ');
     id = id != NULL ? strchr(id + 1, ' ') : NULL;
@@ -430,13 +430,26 @@ static bool load_topic(struct crier__redis *redis, const redisReply *name,
 {
     uint64_t numbers[5];
 
-    if (name->type != REDIS_REPLY_STRING || !read_numbers(value, numbers, 5) ||
-        !crier__topic_valid(name->str, name->len))
+    if (!read_numbers(value, numbers, 5))
         return false;
     pthread_mutex_lock(&redis->mirror.lock);
     crier__memory_note_topic(&redis->mirror, name->str, name->len, numbers[2], numbers[3],
                              numbers[4]);
     pthread_mutex_unlock(&redis->mirror.lock);
+    return true;
+}
+
+/* Takes one pair of a scan with TAKE. A name that is none is another program's, and is passed
+ * by. */
+static bool take_pair(struct crier__redis *redis, redisReply *const pair[2],
+                      bool (*take)(struct crier__redis *, const redisReply *,
+                                   const redisReply *))
+{
+    if (pair[0]->type != REDIS_REPLY_STRING)
+        return false;
+    if (crier__topic_valid(pair[0]->str, pair[0]->len))
+        return take(redis, pair[0], pair[1]);
+    crier__journal_damage(&redis->mirror.journal, "a name is not that of a topic");
     return true;
 }
 
@@ -455,7 +468,7 @@ static bool take_scan(struct crier__redis_loading *loading, const redisReply *re
     size_t i;
 
     for (i = 0; valid && i < pairs->elements; i += 2)
-        valid = take(redis, pairs->element[i], pairs->element[i + 1]);
+        valid = take_pair(redis, pairs->element + i, take);
     if (!valid) {
         free_loading(redis);
         crier__redis_refuse(redis, reply, "a scan of the journal");
@@ -625,29 +638,47 @@ static bool mirror_has_room(const struct crier__redis_loading *loading)
 
 static void load_entries(struct crier__redis *redis);
 
-/* Takes an entry of the log, the next one down. False: the mirror begins behind it. */
-static bool load_entry(struct crier__redis_loading *loading, const redisReply *reply)
+/* Whether POSITION lies below those that were loaded: the rings of the mirror are in order. */
+static bool is_next_down(const struct crier__redis_loading *loading, uint64_t position)
+{
+    uint64_t above = loading->count != 0 ? loading->updates[loading->count - 1]->position
+                                         : loading->held.last + 1;
+
+    return position != 0 && position < above;
+}
+
+/* Makes the *new* update that REPLY, the next entry of the log down, is; none of a note. */
+static int read_loaded(struct crier__redis_loading *loading, const redisReply *reply,
+                       struct crier__update **update)
 {
     struct crier__redis *redis = loading->redis;
     struct crier__redis_entry entry;
-    struct crier__update *update;
-    int error;
 
-    if (!crier__redis_read_entry(reply, &entry)) {
-        crier__journal_damage(&redis->mirror.journal,
-                              "an entry of the log is not what a node writes");
-        return false;
-    }
+    *update = NULL;
+    if (!crier__redis_read_entry(reply, &entry))
+        return CRIER_ERR_DAMAGED;
     snprintf(loading->upto, sizeof loading->upto, "(%" PRIu64 "-%" PRIu64, entry.position,
              entry.note);
     if (entry.note != 0)
-        return true;
-    error = crier__redis_update_of(&entry, redis->mirror.journal.epoch, &redis->corrected,
-                                   &update);
+        return 0;
+    if (!is_next_down(loading, entry.position))
+        return CRIER_ERR_DAMAGED;
+    return crier__redis_update_of(&entry, redis->mirror.journal.epoch, &redis->corrected,
+                                  update);
+}
+
+/* Takes an entry of the log, the next one down. False: the mirror begins behind it. */
+static bool load_entry(struct crier__redis_loading *loading, const redisReply *reply)
+{
+    struct crier__update *update;
+    int error = read_loaded(loading, reply, &update);
+
     if (error == CRIER_ERR_DAMAGED)
-        crier__journal_damage(&redis->mirror.journal,
+        crier__journal_damage(&loading->redis->mirror.journal,
                               "an entry of the log is not what a node writes");
-    return error == 0 && keep_loaded(loading, update) && mirror_has_room(loading);
+    if (error != 0 || update == NULL)
+        return error == 0;
+    return keep_loaded(loading, update) && mirror_has_room(loading);
 }
 
 static void take_loaded(struct crier__redis_call *call, redisReply *reply)
@@ -754,17 +785,11 @@ static void renew_journal(struct crier__redis *redis, const struct crier__redis_
 
 static bool is_epoch(const redisReply *text)
 {
-    size_t i;
-
     if (text->type != REDIS_REPLY_STRING || text->len == 0 ||
         text->len >= CRIER__EPOCH_SIZE)
         return false;
-    for (i = 0; i < text->len; i++)
-        if (strchr("0123456789abcdefghijklmnopqrstuvwxyz"
-                   "ABCDEFGHIJKLMNOPQRSTUVWXYZ_",
-                   text->str[i]) == NULL)
-            return false;
-    return true;
+    return strspn(text->str, "0123456789abcdefghijklmnopqrstuvwxyz"
+                             "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") == text->len;
 }
 
 static bool read_attached(struct crier__redis *redis, const redisReply *reply)

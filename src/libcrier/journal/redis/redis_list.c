@@ -51,6 +51,8 @@ static bool read_id(const struct crier__redis *redis, const redisReply *position
         return false;
     if (id[0] == '\0')
         crier__id_make(id, redis->mirror.journal.epoch, number);
+    else if (!crier__redis_is_id(id, strlen(id)))
+        return false;
     return true;
 }
 
@@ -72,7 +74,7 @@ static bool is_outdated(const struct crier__redis_listing *listing,
     return all != 0 && all < (uint64_t)now && info->time < now - (int64_t)all;
 }
 
-/* Takes ROW, one topic of a page. False: it is damaged. */
+/* Takes ROW, one topic of a page. False: it is not in its place. */
 static bool take_topic(struct crier__redis_listing *listing, const redisReply *row)
 {
     struct crier__list *list = listing->list;
@@ -83,15 +85,16 @@ static bool take_topic(struct crier__redis_listing *listing, const redisReply *r
 
     if (!crier__redis_is_array(row, 8) ||
         !copy_text(row->element[0], info.name, sizeof info.name) ||
+        strcmp(info.name, listing->from) < 0)
+        return false;
+    snprintf(listing->from, sizeof listing->from, "%s\1", info.name);
+    if (!crier__topic_valid(info.name, strlen(info.name)) ||
         !copy_text(row->element[1], record, sizeof record) ||
         !read_id(listing->redis, row->element[2], row->element[3], info.first) ||
         !crier__redis_read_number(row->element[4], &first_time) ||
         !read_id(listing->redis, row->element[5], row->element[6], info.last) ||
         !crier__redis_read_number(row->element[7], &time) ||
-        strcmp(info.name, listing->from) < 0)
-        return false;
-    snprintf(listing->from, sizeof listing->from, "%s\1", info.name);
-    if (sscanf(record, "%llu %llu %llu %llu %llu %llu", &count, &bytes, &evicted,
+        sscanf(record, "%llu %llu %llu %llu %llu %llu", &count, &bytes, &evicted,
                &newest_private, &newest_public, &ended) != 6) {
         crier__journal_damage(&listing->redis->mirror.journal,
                               "a topic has no record");

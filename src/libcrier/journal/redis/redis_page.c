@@ -111,7 +111,7 @@ bool crier__redis_page_take_back(struct crier__redis_page *page, const redisRepl
         return false;
     for (i = 0; i < reply->elements; i++) {
         const redisReply *pair = reply->element[i];
-        struct crier__redis_entry entry = {.kind = 'u', .body = ""};
+        struct crier__redis_entry entry = {.kind = 'u', .body = "\n", .body_length = 1};
 
         if (!crier__redis_is_array(pair, 2) ||
             !crier__redis_read_number(pair->element[0], &entry.position) ||

@@ -6,8 +6,8 @@
  * hold control characters. Its body is the frame without the line of the id. So a script can
  * take a head apart without a library, and never looks into a body.
  *
- * What is read comes from outside: another program may have written to the keys. Whatever is
- * not exactly what crier__redis_write_head() writes is damage.
+ * What is read comes from outside: another program may have written to the keys. A head that
+ * crier__redis_write_head() does not write, and a body that is no rest of a frame, are damage.
  */
 #include <config.h>
 
@@ -71,6 +71,13 @@ bool crier__redis_is_error(const redisReply *reply, const char *code)
     return strncmp(reply->str, code, strlen(code)) == 0 ||
            (strncmp(reply->str, "ERR Error running script", 24) == 0 &&
             strstr(reply->str, code) != NULL);
+}
+
+bool crier__redis_is_id(const char *id, size_t length)
+{
+    return length != 0 && length < CRIER__ID_SIZE &&
+           (id[0] == '#' ? crier_id_valid(id + 1, length - 1)
+                         : crier_id_valid(id, length));
 }
 
 static bool is_text(const redisReply *reply)
@@ -155,8 +162,8 @@ static bool read_head(const struct crier__redis_entry *entry, struct head *head)
     if (line == NULL)
         return false;
     length = (size_t)(line - at);
-    if (length >= sizeof head->id || memchr(at, '\0', length) != NULL ||
-        (length != 0) != ((head->flags & CRIER__REDIS_GIVEN) != 0))
+    if ((length != 0) != ((head->flags & CRIER__REDIS_GIVEN) != 0) ||
+        (length != 0 && !crier__redis_is_id(at, length)))
         return false;
     memcpy(head->id, at, length);
     head->id[length] = '\0';
@@ -194,7 +201,8 @@ int crier__redis_update_of(const struct crier__redis_entry *entry, const char *e
     int64_t time;
     int error;
 
-    if (entry->kind != 'u' || !read_head(entry, &head))
+    if (entry->kind != 'u' || !read_head(entry, &head) ||
+        !crier__update_body_valid(entry->body, entry->body_length))
         return CRIER_ERR_DAMAGED;
     error = make_of_head(&head, entry->body, entry->body_length, &made);
     if (error != 0)

@@ -50,6 +50,10 @@ int crier__redis_update_of(const struct crier__redis_entry *entry, const char *e
  * from 0 to 2^53. */
 bool crier__redis_read_number(const redisReply *reply, uint64_t *number);
 
+/* Whether the LENGTH bytes at ID may be the id that a publisher, or another journal, has given
+ * to an update. */
+bool crier__redis_is_id(const char *id, size_t length);
+
 /* Whether REPLY is an array of at least COUNT elements. */
 static inline bool crier__redis_is_array(const redisReply *reply, size_t count)
 {

@@ -640,25 +640,13 @@ static bool is_line(const char *text)
            crier_utf8_valid(text, strlen(text));
 }
 
-/* Whether BODY is the rest of a frame behind the line of its id: lines, and an empty
- * one at the end and nowhere else. */
-static bool is_body(const char *body, size_t length)
-{
-    return length != 0 && body[length - 1] == '\n' &&
-           (length == 1 ||
-            (body[0] != '\n' &&
-             memmem(body, length, "\n\n", 2) == body + length - 2)) &&
-           memchr(body, '\r', length) == NULL &&
-           crier_utf8_valid(body, length);
-}
-
 /* Reads ROW, of which HEAD is the head. False when its body is not what was written. */
 static bool read_body(sqlite3_stmt *row, const struct crier__sqlite_head *head,
                       const char **body, size_t *length)
 {
     *body = sqlite3_column_blob(row, 9);
     *length = (size_t)sqlite3_column_bytes(row, 9);
-    return *body != NULL && is_body(*body, *length) &&
+    return *body != NULL && crier__update_body_valid(*body, *length) &&
            crier__sqlite_sum_at(row, 8) ==
                crier__sqlite_body_sum(head->position, *body, *length);
 }
