@@ -467,14 +467,15 @@ END_TEST
 
 static const struct {
     const char *query, *fields;
-    bool id;
+    enum crier_start start;
 } beginnings[] = {
-    {"", "", false},
-    {"", BROWSER, true},
-    {"?start=id", "", true},
-    {"?start=comment", BROWSER, false},
-    {"?start=comment&start=id", "", true},
-    {"?start=unknown", BROWSER, true},
+    {"", "", CRIER_START_COMMENT},
+    {"", BROWSER, CRIER_START_EVENT},
+    {"?start=id", "", CRIER_START_ID},
+    {"?start=id", BROWSER, CRIER_START_ID},
+    {"?start=comment", BROWSER, CRIER_START_COMMENT},
+    {"?start=comment&start=id", "", CRIER_START_ID},
+    {"?start=unknown", BROWSER, CRIER_START_EVENT},
 };
 
 /* A browser, and whoever asks for it, by the first bytes; all by the field. */
@@ -487,10 +488,16 @@ START_TEST(it_says_where_it_begins)
     snprintf(target, sizeof target, "/hub%s", beginnings[_i].query);
     ck_assert_int_eq(get(&client, target, beginnings[_i].fields), 200);
     ck_assert_int_eq(client_header(&client, "Last-Event-ID")[0], '#');
-    if (beginnings[_i].id)
+    if (beginnings[_i].start != CRIER_START_COMMENT)
         snprintf(wanted, sizeof wanted, "id: %s",
                  client_header(&client, "Last-Event-ID"));
     client_expect_line(&client, wanted);
+    if (beginnings[_i].start == CRIER_START_EVENT) {
+        client_expect_line(&client, "event: crier-start");
+        client_expect_line(&client, "data");
+    }
+    if (beginnings[_i].start != CRIER_START_COMMENT)
+        client_expect_line(&client, "");
     client_close(&client);
 }
 END_TEST

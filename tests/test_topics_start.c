@@ -26,16 +26,38 @@ static void expect_id(struct client *client, char id[256])
     client_expect_line(client, "");
 }
 
-/* The same for an id of the journal's own at POSITION. */
-static void expect_position(struct client *client, unsigned long position)
+/* ID must be one of the journal's own at POSITION. */
+static void check_position(const char *id, unsigned long position)
 {
-    char id[256], end[32];
+    char end[32];
 
-    expect_id(client, id);
     snprintf(end, sizeof end, "-%lu", position);
     ck_assert_int_eq(id[0], '#');
     ck_assert_ptr_nonnull(strrchr(id, '-'));
     ck_assert_str_eq(strrchr(id, '-'), end);
+}
+
+/* The client gets a block with the id of POSITION alone. */
+static void expect_position(struct client *client, unsigned long position)
+{
+    char id[256];
+
+    expect_id(client, id);
+    check_position(id, position);
+}
+
+/* The client gets the event that begins the stream of an EventSource, with the id of
+ * POSITION. */
+static void expect_start(struct client *client, unsigned long position)
+{
+    char *line = client_line(client);
+
+    ck_assert_int_eq(strncmp(line, "id: ", 4), 0);
+    check_position(line + 4, position);
+    free(line);
+    client_expect_line(client, "event: crier-start");
+    client_expect_line(client, "data");
+    client_expect_line(client, "");
 }
 
 /* Resumes at TARGET after ID. */
@@ -52,7 +74,7 @@ static void resume_after(struct client *client, const char *target,
 
 static const struct {
     const char *target, *headers;
-    const char *first; /* the first line; NULL: a block with an id */
+    const char *first; /* the first line; "id": a block with an id; "event": one as an event */
 } starts[] = {
     {"/topics/a", "", ":"},
     {"/topics/a", ACCEPT NO_CACHE, ":"},
@@ -63,19 +85,19 @@ static const struct {
     {"/topics/a", ACCEPT NO_CACHE "User-Agent: undici\r\n", ":"},
     {"/topics/a?start=comment", BROWSER, ":"},
     {"/topics/a?start=id&start=comment", "", ":"},
-    {"/topics/a", BROWSER, NULL},
-    {"/topics/*", BROWSER, NULL},
+    {"/topics/a", BROWSER, "event"},
+    {"/topics/*", BROWSER, "event"},
     {"/topics/a", "accept: TEXT/event-stream\r\ncache-control: No-Cache\r\n"
-                  "user-agent: Mozilla/5.0\r\n", NULL},
-    {"/topics/a?start=id", "", NULL},
-    {"/topics/a?start=comment&start=id", "", NULL},
+                  "user-agent: Mozilla/5.0\r\n", "event"},
+    {"/topics/a?start=id", "", "id"},
+    {"/topics/a?start=comment&start=id", "", "id"},
     {"/topics/a?format=full", "", ":"},
-    {"/topics/a?format=full&start=id", "", NULL},
+    {"/topics/a?format=full&start=id", "", "id"},
     {"/topics/a?format=json", BROWSER, ""},
     {"/topics/a?format=raw", "", ""},
     {"/topics/a?since=all", BROWSER, ":"}, /* the journal is asked first */
     {"/events", "", ":"},
-    {"/events", BROWSER, NULL},
+    {"/events", BROWSER, "event"},
     {"/chat?user=ada", "", ":"},
     {"/chat?user=ada", BROWSER, ":"}, /* likewise */
     {"/ticks", BROWSER, ":"},
@@ -89,10 +111,12 @@ START_TEST(a_stream_begins_with_bytes)
     struct client client;
 
     topics_subscribe(&client, starts[_i].target, starts[_i].headers);
-    if (starts[_i].first != NULL)
-        client_expect_line(&client, starts[_i].first);
-    else
+    if (strcmp(starts[_i].first, "id") == 0)
         expect_position(&client, 0);
+    else if (strcmp(starts[_i].first, "event") == 0)
+        expect_start(&client, 0);
+    else
+        client_expect_line(&client, starts[_i].first);
     client_close(&client);
 }
 END_TEST
@@ -113,7 +137,7 @@ START_TEST(a_poll_begins_with_held_updates)
         free(body);
     }
     topics_subscribe(&client, "/topics/a?poll=1", BROWSER);
-    expect_position(&client, 0);
+    expect_start(&client, 0);
     client_expect_end(&client);
     client_close(&client);
     topics_put("/topics/a?id=1", "x");
@@ -162,7 +186,7 @@ START_TEST(a_client_cut_off_early_loses_nothing)
     char id[256], field[256];
 
     topics_put("/topics/a", "before");
-    topics_subscribe(&client, "/topics/a", BROWSER);
+    topics_subscribe(&client, "/topics/a?start=id", "");
     expect_id(&client, id);
     snprintf(field, sizeof field, "%s",
              client_header(&client, "Last-Event-ID"));

@@ -1,8 +1,8 @@
 /**
  * crier.js subscribes to Server-Sent Events; crier.d.ts says how.
  *
- * A browser opens six connections to a server over HTTP/1.1. So a SharedWorker, with this
- * script, holds each stream once for all tabs.
+ * A browser opens six connections to a server by HTTP/1.1. So a SharedWorker holds each
+ * stream once for all tabs.
  */
 const WORKER = 'crier.js 1'; // another name whenever its messages change
 const MAX_STREAMS = 5; // one is left for requests
@@ -10,7 +10,7 @@ const MAX_KEPT = 10_000; // events
 const MAX_EVENT = 2 ** 26; // characters
 const RETRY = 2_000; // ms
 
-// Waits WAIT and about MS, at least half a second: browsers that lost a server return one by one.
+// Waits WAIT and about MS, at least half a second: clients return one by one.
 const pause = (signal, ms, wait = 0) => new Promise((resolve) => {
   const timer = setTimeout(resolve, Math.min(2 ** 31 - 1, Math.max(500, wait + ms * (1 + Math.random()) / 2)));
   signal.onabort = () => clearTimeout(timer);
@@ -40,7 +40,8 @@ function parser(stream) {
         // An update has an id of its own, and so cannot pretend to be a gap.
         const gap = type === 'gap' && id === stream.id;
         stream.id = id;
-        if (data !== null) events.push({ type, data, lastEventId: id, fields, gap });
+        // A crier-start has only an id.
+        if (data !== null && type !== 'crier-start') events.push({ type, data, lastEventId: id, fields, gap });
         begin();
       }
     }
@@ -48,7 +49,7 @@ function parser(stream) {
   };
 }
 
-// Holds a stream until it ends or SIGNAL aborts: connects, reads, retries.
+// Holds a stream until it ends or SIGNAL aborts.
 async function hold({ url, token, id }, renew, signal, report) {
   const stream = { id, retry: RETRY };
   let [failures, renewed] = [0, false];
@@ -188,7 +189,7 @@ class Stream extends EventTarget {
         Object.assign(extra.gap, JSON.parse(data));
       } catch { /* not of a crierd */ }
     }
-    // Nor can it pretend to be another of the stream's own.
+    // Nor to be another of the stream's own.
     const own = !gap && ['any', 'gap', 'ended', 'statechange'].includes(type);
     for (const name of own ? ['any'] : [type, 'any']) {
       if (this.state === 'closed') return; // by a listener

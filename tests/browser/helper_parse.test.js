@@ -118,6 +118,11 @@ test('an event of 15 MB in small parts takes little time', async () => {
   assert.equal(event.data.length, data.length);
 });
 
+test('the event with the id after which a stream begins is not reported', async () => {
+  const stream = Buffer.from('id: 7\nevent: crier-start\ndata\n\nevent: a\ndata: 1\n\n');
+  assert.deepEqual(await ours([stream]), [{ type: 'a', data: '1', lastEventId: '7' }]);
+});
+
 test('a publisher cannot have clients reconnect without a pause', async () => {
   const real = globalThis.fetch;
   const times = [];
