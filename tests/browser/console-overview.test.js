@@ -249,9 +249,11 @@ scenario('the overview goes on after a break', async ({ context, open, lay, forg
   await until(() => points(page, 'clients'), 'it is live');
   line.cut();
   await banner(page, 'The server cannot be reached.').waitFor();
+  await page.getByText(/all is well/).waitFor({ state: 'hidden' });
   line.mend();
   await until(async () => await page.locator('.overview').getAttribute('data-state') === 'live', 'it is live again');
   await until(async () => await page.locator('#banner *').count() === 0, 'the banner is gone');
+  await page.getByText(/all is well/).waitFor();
 });
 
 scenario('the overview fits a phone', async ({ context, open }) => {

@@ -36,7 +36,10 @@ export default {
       stream = app.subscribe('topics/$stats', { share: false });
       stream.addEventListener('history', ({ data }) => panels.begin(JSON.parse(data)));
       stream.addEventListener('stats', ({ data }) => show(JSON.parse(data)));
-      stream.addEventListener('statechange', () => { element.dataset.state = stream?.state ?? 'closed'; });
+      stream.addEventListener('statechange', () => {
+        element.dataset.state = stream?.state ?? 'closed';
+        if (stream?.state !== 'live') warnings.doubt();
+      });
     }
 
     function show(stats) {

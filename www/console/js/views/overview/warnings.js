@@ -1,7 +1,7 @@
 /**
  * What an operator should look at, in words; and that there is nothing, when there is
- * nothing. It changes only when something has changed, so that a screen reader reports each
- * warning once.
+ * nothing, which is said only while the server is there. It changes only when something has
+ * changed, so that a screen reader reports each warning once.
  */
 import { make, setText } from '../../../../js/dom.js';
 import { bytes, count, date, duration, number } from '../../parts/format.js';
@@ -23,21 +23,28 @@ function findWarnings({ journal, reload_failed: reloadFailed, configured, client
 }
 
 export class Warnings {
-  #line = make('p', { class: 'server-line' });
+  #facts = make('span');
+  #well = make('span', { hidden: '' }, ' · all is well');
+  #line = make('p', { class: 'server-line' }, this.#facts, this.#well);
   #list = make('ul', { class: 'warnings', role: 'status' });
   #known = '';
   element = make('div', {}, this.#line, this.#list);
 
+  /** Takes back that all is well: nobody knows while there are no statistics. */
+  doubt() {
+    this.#well.hidden = true;
+  }
+
   show(stats) {
     const { version, uptime, nodes, cpu } = stats;
     const warnings = findWarnings(stats);
-    setText(this.#line, [
+    setText(this.#facts, [
       `crierd ${version}`,
       `up ${duration(uptime)}`,
       nodes && count(nodes.count, 'node'),
       `${duration(cpu)} of CPU time used`,
-      warnings.length === 0 && 'all is well',
     ].filter(Boolean).join(' · '));
+    this.#well.hidden = warnings.length !== 0;
     if (warnings.join('\n') === this.#known) return;
     this.#known = warnings.join('\n');
     const failing = stats.journal.status !== 'ok'; // then that is the first of them
