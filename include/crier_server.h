@@ -122,8 +122,8 @@ CRIER_API bool crier_is_event_source(const char *accept,
  * "since" of the query, as crier_subscribe_start() reads them; the last one counts when
  * a parameter is repeated. The response gets the field Last-Event-ID. The stream starts
  * as by CRIER_START_EVENT when a browser's own EventSource made the request
- * (crier_is_event_source()); "start=id" and "start=comment" in the query say otherwise. When the topics have ended and the client has had all of them, the response is
- * 204. */
+ * (crier_is_event_source()); "start=id" and "start=comment" in the query say otherwise.
+ * When the topics have ended and the client has had all of them, the response is 204. */
 CRIER_API enum MHD_Result
 crier_hub_respond(struct crier_hub *hub, struct MHD_Connection *connection,
                   const struct crier_subscribe_options *subscribe,
