@@ -111,7 +111,9 @@ static bool on_client_message(struct reader *reader,
 
     if (message->kind == CRIER_COMMENT)
         client->clients->comments++;
-    return message->kind != CRIER_EVENT || check_delivery(client, message, now);
+    /* crierd sends a browser's EventSource where its stream begins. */
+    return message->kind != CRIER_EVENT || strcmp(message->type, "crier-start") == 0 ||
+           check_delivery(client, message, now);
 }
 
 static bool connect_more(struct clients *clients);
