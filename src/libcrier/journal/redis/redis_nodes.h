@@ -20,10 +20,8 @@ struct crier__redis_nodes {
     uint64_t time; /* when Redis said so */
 };
 
-/* All on the link's thread but `wanted` and `asked`. */
+/* All on the link's thread but what is atomic. */
 struct crier__redis_census {
-    atomic_bool wanted; /* crier__redis_census_changed() was called */
-    atomic_bool asked;  /* so was crier__redis_census_nodes(), since the last BEAT was sent */
     bool up;
     bool all;      /* all counts must be reported */
     bool unread;   /* all totals must be read */
@@ -39,6 +37,10 @@ struct crier__redis_census {
     size_t taken;               /* how many these are */
     unsigned pages;             /* of totals that were read */
     atomic_uint nodes;          /* that live, as the last BEAT said; any thread reads it */
+    /* Apart from the flags above, of which gcc reads several at once, with what is beside
+     * them. */
+    atomic_bool wanted; /* crier__redis_census_changed() was called */
+    atomic_bool asked;  /* so was crier__redis_census_nodes(), since the last BEAT was sent */
     char dead[CRIER__REDIS_DEAD_MAX][CRIER__RANDOM_NAME_SIZE]; /* the last one first */
     unsigned dead_count;
     char name[96];                 /* of this node, as BEAT is given it */
