@@ -40,8 +40,8 @@ function parser(stream) {
         // An update has an id of its own, and so cannot pretend to be a gap.
         const gap = type === 'gap' && id === stream.id;
         stream.id = id;
-        // A crier-start has only an id.
-        if (data !== null && type !== 'crier-start') events.push({ type, data, lastEventId: id, fields, gap });
+        // An empty crier-start is for its id.
+        if (data || data === '' && type !== 'crier-start') events.push({ type, data, lastEventId: id, fields, gap });
         begin();
       }
     }
@@ -189,7 +189,7 @@ class Stream extends EventTarget {
         Object.assign(extra.gap, JSON.parse(data));
       } catch { /* not of a crierd */ }
     }
-    // Nor to be another of the stream's own.
+    // Nor can it pretend to be another of these.
     const own = !gap && ['any', 'gap', 'ended', 'statechange'].includes(type);
     for (const name of own ? ['any'] : [type, 'any']) {
       if (this.state === 'closed') return; // by a listener

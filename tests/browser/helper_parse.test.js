@@ -119,8 +119,10 @@ test('an event of 15 MB in small parts takes little time', async () => {
 });
 
 test('the event with the id after which a stream begins is not reported', async () => {
-  const stream = Buffer.from('id: 7\nevent: crier-start\ndata\n\nevent: a\ndata: 1\n\n');
-  assert.deepEqual(await ours([stream]), [{ type: 'a', data: '1', lastEventId: '7' }]);
+  const stream = Buffer.from('id: 7\nevent: crier-start\ndata\n\nevent: a\ndata: 1\n\nevent: crier-start\ndata: 2\n\n');
+  assert.deepEqual(await ours([stream]), [
+    { type: 'a', data: '1', lastEventId: '7' }, { type: 'crier-start', data: '2', lastEventId: '7' }, // a publisher's
+  ]);
 });
 
 test('a publisher cannot have clients reconnect without a pause', async () => {
