@@ -120,6 +120,70 @@ START_TEST(one_read_for_many)
 }
 END_TEST
 
+/* ---- ids of other nodes ----------------------------------------------- */
+
+static void note_finished(struct crier__read *read)
+{
+    (void)read;
+    sem_post(&finished);
+}
+
+/* Reads what TOPICS of the journal OF have behind ID. Expects a GAP or none, and no update up to
+ * the position REACHED. */
+static void read_behind(struct crier_journal *of, const char *topics, const char *id, bool gap,
+                        uint64_t reached)
+{
+    struct crier__read_selector selectors[2] = {0};
+    struct crier__selectors *parsed;
+    struct crier__read read = {.selectors = selectors,
+                               .resolve = true,
+                               .since = CRIER_SINCE_ID,
+                               .id = id,
+                               .after = of->ops->last(of),
+                               .max_bytes = 1U << 22,
+                               .done = note_finished};
+
+    ck_assert_int_eq(crier__selectors_parse(topics, &parsed), 0);
+    for (; read.selector_count < parsed->count; read.selector_count++)
+        selectors[read.selector_count].selector = parsed->items[read.selector_count];
+    sem_init(&finished, 0, 0);
+    of->ops->read(of, &read);
+    sem_wait(&finished);
+    ck_assert_int_eq(read.error, 0);
+    ck_assert_int_eq(read.gap, gap);
+    ck_assert_uint_eq(read.count, 0);
+    ck_assert_uint_eq(read.reached, reached);
+    crier__selectors_free(parsed);
+}
+
+/* A client brings the id of an update that has not come to this node yet: it has missed nothing.
+ * An id that no update has had is a gap, from the beginning. */
+START_TEST(ids_may_be_ahead_of_the_node)
+{
+    static const char *const topics[] = {"a", "a,b", "*", "a*"};
+    char one[CRIER__ID_SIZE], two[CRIER__ID_SIZE], four[CRIER__ID_SIZE];
+    const char *selectors = topics[_i];
+    struct crier_journal *behind;
+
+    journal_start(REDIS, NULL);
+    append("a", "one");
+    behind = journal_of_other_node();
+    crier__id_make(one, journal->epoch, 1);
+    crier__id_make(two, journal->epoch, 2);
+    crier__id_make(four, journal->epoch, 4);
+    read_behind(behind, selectors, one, false, 1);
+    read_behind(behind, selectors, two, true, 0);
+    append("a", "two");
+    append_id("a", "own", "three");
+    read_behind(behind, selectors, two, false, 2);
+    read_behind(behind, selectors, "own", false, 3);
+    read_behind(behind, selectors, four, true, 0);
+    read_behind(behind, selectors, "other", true, 0);
+    crier_journal_free(behind);
+    journal_end();
+}
+END_TEST
+
 /* ---- what other programs have written --------------------------------- */
 
 /* Runs a command, in which %s stands for KEY of the journal. */
@@ -575,6 +639,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(tcase, malformed_replies, 0, sizeof replies / sizeof *replies);
     if (redis_is_wanted()) {
         tcase_add_loop_test(tcase, one_read_for_many, 0, 3);
+        tcase_add_loop_test(tcase, ids_may_be_ahead_of_the_node, 0, 4);
         tcase_add_loop_test(tcase, foreign_notes_are_passed_by, 0,
                             sizeof foreign / sizeof *foreign);
         tcase_add_test(tcase, used_up_positions_are_reported);

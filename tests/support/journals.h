@@ -60,6 +60,10 @@ const char *journal_path(void);
  * the error. */
 int journal_open(const struct crier_journal_options *options);
 
+/* Opens the journal in Redis that journal_start() opened, as another node, which follows it only
+ * after no_hub_start(). The caller frees it. */
+struct crier_journal *journal_of_other_node(void);
+
 /* Runs SQL in FILE on a connection of its own. Returns the first column of the last
  * row. */
 long journal_sql(const char *file, const char *sql);

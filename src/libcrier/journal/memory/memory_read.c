@@ -399,8 +399,7 @@ static uint64_t before_last(struct reading *reading, uint64_t number)
     return highest == UINT64_MAX ? highest : highest - 1;
 }
 
-/* Whether POSITION was never used. */
-static bool is_jumped(const struct crier__memory *memory, uint64_t position)
+bool crier__memory_jumped(const struct crier__memory *memory, uint64_t position)
 {
     const struct crier__jump *jump = memory->mirror.jumps;
     unsigned i;
@@ -418,11 +417,24 @@ static bool locate_id(struct crier__memory *memory, const char *id,
     struct crier__entry *entry;
 
     if (crier__id_read(id, memory->journal.epoch, position))
-        return *position <= memory->last && !is_jumped(memory, *position);
+        return *position <= memory->last && !crier__memory_jumped(memory, *position);
     HASH_FIND(hh, memory->ids, id, strlen(id), entry);
     if (entry != NULL)
         *position = entry->update->position;
     return entry != NULL;
+}
+
+/* Whether READ begins at an id that a mirror does not know, and the journal may: that of an
+ * update before its floor, or of one that another process has appended a moment ago. */
+static bool must_ask_journal(struct crier__memory *memory, const struct crier__read *read)
+{
+    uint64_t position;
+
+    if (!memory->mirror.used || !read->resolve || read->since != CRIER_SINCE_ID ||
+        locate_id(memory, read->id, &position))
+        return false;
+    return !crier__id_read(read->id, memory->journal.epoch, &position) ||
+           !crier__memory_jumped(memory, position);
 }
 
 /* Finds the position after which the selectors that are not live begin. */
@@ -481,8 +493,8 @@ static bool reaches_back(const struct reading *reading, uint64_t start, bool pas
            (past && mirror->complete && reading->read->after >= mirror->floor);
 }
 
-/* Opens the cursors, sets them to where the read begins, and looks for gaps. False when the
- * memory does not reach back so far. */
+/* Opens the cursors, sets them to where the read begins, and looks for gaps. False when a mirror
+ * cannot answer the read. */
 static bool begin_read(struct reading *reading)
 {
     struct crier__read *read = reading->read;
@@ -492,6 +504,8 @@ static bool begin_read(struct reading *reading)
     struct cursor *cursor;
     unsigned i;
 
+    if (must_ask_journal(reading->memory, read))
+        return false;
     for (i = 0; i < read->selector_count; i++)
         open_selector(reading, i);
     if (read->resolve)

@@ -10,6 +10,9 @@ void crier__memory_read(struct crier_journal *journal,
  * of the answer; nothing of READ has changed then. */
 bool crier__memory_answer(struct crier__memory *memory, struct crier__read *read);
 
+/* Under the lock: whether POSITION lies in a jump of a mirror, so that what was there is lost. */
+bool crier__memory_jumped(const struct crier__memory *memory, uint64_t position);
+
 void crier__memory_list(struct crier_journal *journal,
                         struct crier__list *list);
 

@@ -209,6 +209,7 @@ bool crier__redis_page_take_marks(struct crier__redis_page *page, const redisRep
 
     if (!crier__redis_is_array(reply, 8) || !crier__redis_is_array(reply->element[7], 0) ||
         reply->element[7]->elements != page->mark_count ||
+        !crier__redis_read_number(reply->element[0], &page->last) ||
         !crier__redis_read_number(reply->element[1], &page->evicted) ||
         !crier__redis_read_number(reply->element[2], &page->forgotten) ||
         !crier__redis_read_number(reply->element[3], &page->renewed))

@@ -33,7 +33,7 @@ struct crier__redis_page {
     struct crier__redis_item items[CRIER__READ_MAX];
     struct crier__redis_mark *marks; /* in the order of their names, each once */
     size_t mark_count, mark_capacity;
-    uint64_t evicted, forgotten, renewed; /* the journal's */
+    uint64_t last, evicted, forgotten, renewed; /* the journal's, by the marks */
     uint64_t missed[CRIER__TOPICS_MAX][2]; /* by selector, where it is a pattern of a walk:
                                               evicted, of what is public, and of all */
 };

@@ -22,7 +22,9 @@
  * mirror's. A question that begins behind the floor is answered without updates, and says
  * where it begins (`reached`): nothing that is wanted lies before, and the mirror knows all
  * that lies behind it. It reads the marks, too, so that what is no gap for this question is
- * noted as reported, and is none for the next read either.
+ * noted as reported, and is none for the next read either. An id that lies beyond the mirror
+ * may be another node's, which a client brings before the update has come here: the marks say
+ * how far the journal reaches.
  *
  * Pages are kept for KEPT_TIME, so that readers who come with the same selectors share them.
  * What they say was so when they were read: readers may be given what has been evicted since.
@@ -74,6 +76,8 @@ struct work {
     char from[CRIER__TOPIC_SIZE + 1]; /* from here on */
     size_t asks;
     uint64_t floor, at, looked, left;
+    uint64_t claimed; /* the position of the id that it begins at, of which only Redis knows
+                         whether it has been used; 0: it begins elsewhere */
     unsigned walked;
     int64_t now;
     size_t bytes;
@@ -433,20 +437,15 @@ static void set_starts(struct crier__redis_question *question, uint64_t after)
     work->step = UPDATES;
 }
 
-/* Whether POSITION, that of an id of this epoch, has been used. */
-static bool is_used(struct crier__memory *mirror, uint64_t position)
+/* Whether POSITION, that of an id of this epoch, was lost by Redis. */
+static bool is_lost(struct crier__memory *mirror, uint64_t position)
 {
-    bool used;
-    unsigned i;
+    bool lost;
 
     pthread_mutex_lock(&mirror->lock);
-    used = position <= mirror->last;
-    for (i = 0; i < mirror->mirror.jump_count; i++)
-        if (position > mirror->mirror.jumps[i].end &&
-            position < mirror->mirror.jumps[i].start)
-            used = false;
+    lost = crier__memory_jumped(mirror, position);
     pthread_mutex_unlock(&mirror->lock);
-    return used;
+    return lost;
 }
 
 static void begin_at_id(struct crier__redis_question *question)
@@ -457,8 +456,9 @@ static void begin_at_id(struct crier__redis_question *question)
     if (!crier__id_read(question->reads->id, mirror->journal.epoch, &position)) {
         question->work->step = NAMED;
     } else {
-        question->work->gap = !is_used(mirror, position);
-        set_starts(question, question->work->gap ? 0 : position);
+        question->work->gap = is_lost(mirror, position);
+        question->work->claimed = question->work->gap ? 0 : position;
+        set_starts(question, question->work->claimed);
     }
 }
 
@@ -790,6 +790,14 @@ static enum course end_oldest(struct crier__redis_question *question)
     return DONE;
 }
 
+/* Begins at the beginning: no update has had the id that the question begins at. */
+static void begin_anew(struct crier__redis_question *question)
+{
+    question->work->claimed = 0;
+    question->work->gap = true;
+    set_starts(question, 0);
+}
+
 /* Uses the page, which has all that it needs. */
 static enum course use_past_page(struct crier__redis_question *question)
 {
@@ -803,6 +811,8 @@ static enum course use_past_page(struct crier__redis_question *question)
     } else if (work->step == OLDEST) {
         if (!seek_oldest(question))
             course = end_oldest(question);
+    } else if (work->claimed > work->page->last) {
+        begin_anew(question);
     } else {
         keep_page(question);
         note_past_missed(question);
