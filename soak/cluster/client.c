@@ -307,12 +307,12 @@ void clients_read_journal(struct clients *clients)
     journal->due = 0;
 }
 
-bool clients_check(struct clients *clients)
+bool clients_check(struct clients *clients, const uint32_t *marks)
 {
     struct oracle *oracle = &clients->cluster->oracle;
     char name[128];
 
-    if (!oracle_check_journal(oracle, &clients->journal.record))
+    if (!oracle_check_journal(oracle, &clients->journal.record, marks))
         return false;
     for (size_t i = 0; i < clients->count; i++) {
         struct client *client = &clients->all[i];

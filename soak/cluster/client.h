@@ -47,8 +47,9 @@ size_t clients_lacking(const struct clients *clients, const uint32_t *marks, siz
 /* Begins to read the whole journal; *complete says when that is done. */
 void clients_read_journal(struct clients *clients);
 
-/* Checks everything received so far. */
-bool clients_check(struct clients *clients);
+/* Checks everything received so far. All clients have received the updates MARKS, one for each
+ * topic. */
+bool clients_check(struct clients *clients, const uint32_t *marks);
 
 /* Returns how many clients have been told no gap since TIME. */
 size_t clients_without_gap(const struct clients *clients, uint64_t time);

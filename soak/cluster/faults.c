@@ -453,7 +453,7 @@ static bool settle_and_check(struct play *play)
         return false;
     clients_read_journal(&play->clients);
     if (!run_until(play, is_journal_read, 0, "the journal is read") ||
-        !clients_check(&play->clients))
+        !clients_check(&play->clients, play->marks))
         return false;
     play->producing = true;
     return true;

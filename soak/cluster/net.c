@@ -32,6 +32,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* The bridge's own link address. Without one, it has the lowest of its links' addresses, which
+ * changes as links are added: what nodes sent to the sentinels at the old one was lost. */
+#define HUB_LINK_ADDRESS "02:00:00:00:00:01"
+
 /* Runs ip(8) with the LINES of a batch. Returns whether that succeeded. */
 static bool run_ip(const char *lines)
 {
@@ -87,7 +91,7 @@ bool net_enter(char *reason)
         return false;
     }
     if (run_ip("link set lo up\n"
-               "link add hub type bridge\n"
+               "link add hub address " HUB_LINK_ADDRESS " type bridge\n"
                "addr add " NET_OWN_ADDRESS "/24 dev hub\n"
                "link set hub up\n"))
         return true;

@@ -14,6 +14,7 @@ struct update {
     bool again;       /* it may have been published more than once */
     bool acked;       /* a node has acknowledged it */
     bool held;        /* the journal had it at the last check */
+    bool late;        /* the same, but behind the last update that clients waited for */
     bool lost;        /* it was acknowledged, and lost by a fault that may do that */
     uint64_t position; /* 0: not known */
     uint64_t sent, acked_at; /* ns */
@@ -86,13 +87,15 @@ void record_free(struct record *record);
 bool record_take(struct record *record, struct oracle *oracle, uint32_t number);
 bool record_gap(struct record *record, struct oracle *oracle, const char *data);
 
-/* Compares the journal, as it was just read, with what was acknowledged. */
-bool oracle_check_journal(struct oracle *oracle, const struct record *journal);
+/* Compares the journal, as it was just read, with what was acknowledged. All clients have
+ * received the updates MARKS, one for each topic. */
+bool oracle_check_journal(struct oracle *oracle, const struct record *journal,
+                          const uint32_t *marks);
 
 /* Compares what a client has received with the journal, and shortens its log. */
 bool oracle_check_client(struct oracle *oracle, struct record *record, const char *name);
 
-/* Everything published so far has been checked. */
+/* Everything published so far has been checked, but what is late. */
 void oracle_end_check(struct oracle *oracle);
 
 #endif
