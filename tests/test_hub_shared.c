@@ -38,7 +38,8 @@ static struct node nodes[NODES];
 static pthread_mutex_t journal_lock = PTHREAD_MUTEX_INITIALIZER; /* guards what follows */
 static struct known known[SELECTORS_MAX];
 static size_t known_count;
-static uint64_t last;
+static uint64_t last, ahead;
+static struct crier__ended ended; /* of the topic "e"; its position is 0: it has not */
 static struct crier__append *kept; /* appends that are kept back, the newest first */
 static atomic_bool keeps;
 
@@ -104,6 +105,16 @@ static struct crier__update *write_total(const struct crier__update *update,
     return made;
 }
 
+/* UPDATE, which is about to be yielded, ends the topic "e". */
+static void note_end(const struct crier__update *update)
+{
+    size_t node;
+
+    ended.position = update->position;
+    for (node = 0; node < NODES; node++)
+        atomic_store(&nodes[node].journal.ends, true);
+}
+
 static void append_now(struct crier_journal *journal, struct crier__append *append)
 {
     struct crier__update *yielded = append->update;
@@ -115,6 +126,8 @@ static void append_now(struct crier_journal *journal, struct crier__append *appe
     }
     last++;
     ck_assert_int_eq(crier__update_place(append->update, "fake", last, 1), 0);
+    if (append->update->last)
+        note_end(append->update);
     if (yielded != append->update)
         ck_assert_int_eq(crier__update_place(yielded, "fake", last, 1), 0);
     for (node = 0; node < NODES; node++)
@@ -164,10 +177,20 @@ static void fake_read(struct crier_journal *journal, struct crier__read *read)
 {
     (void)journal;
     pthread_mutex_lock(&journal_lock);
-    read->reached = last;
+    read->reached = read->resolve && ahead > last ? ahead : last;
     pthread_mutex_unlock(&journal_lock);
     read->end = true;
     read->done(read);
+}
+
+static bool fake_ended(struct crier_journal *journal, const char *name,
+                       struct crier__ended *found)
+{
+    (void)journal;
+    pthread_mutex_lock(&journal_lock);
+    *found = ended;
+    pthread_mutex_unlock(&journal_lock);
+    return strcmp(name, "e") == 0 && found->position != 0;
 }
 
 static void fake_list(struct crier_journal *journal, struct crier__list *list)
@@ -224,6 +247,7 @@ static const struct crier__journal_ops fake_ops = {
     .read = fake_read,
     .list = fake_list,
     .forget = fake_forget,
+    .ended = fake_ended,
     .status = fake_status,
     .held = fake_held,
     .last = fake_last,
@@ -315,7 +339,8 @@ static void begin(void)
     asked = (struct crier_subscribe_options){0};
     stream = NULL;
     known_count = 0;
-    last = 0;
+    last = ahead = 0;
+    ended = (struct crier__ended){0};
     keeps = false;
     site = (struct site){.answer = answer_stream};
     site_start(&site, &(struct crier_shards_options){.threads = 2});
@@ -369,10 +394,11 @@ static void note_receipt(void *closure, const struct crier_receipt *receipt)
     receipt_subscribers = receipt->subscribers;
 }
 
-/* How many subscribers the receipt of an update has that is published on NODE. */
-static size_t publish_on(size_t node, const char *topic)
+/* How many subscribers the receipt of an update has that is published on NODE; LAST: it ends
+ * its topic. */
+static size_t publish_update(size_t node, const char *topic, bool is_last)
 {
-    const struct crier_publish_options options = {.on_done = note_receipt};
+    const struct crier_publish_options options = {.on_done = note_receipt, .last = is_last};
     struct crier_event *event = crier_event_new();
 
     crier_event_text(event, "x");
@@ -380,6 +406,11 @@ static size_t publish_on(size_t node, const char *topic)
     ck_assert_int_eq(crier_hub_publish(nodes[node].hub, topic, event, &options), 0);
     crier_event_free(event);
     return receipt_subscribers;
+}
+
+static size_t publish_on(size_t node, const char *topic)
+{
+    return publish_update(node, topic, false);
 }
 
 static char listed[1024]; /* "topic:subscribers ..." */
@@ -727,6 +758,36 @@ START_TEST(the_departed_are_published)
 }
 END_TEST
 
+/* ---- a node that is behind ------------------------------------------ */
+
+static struct signal_box reads;
+
+static void note_read(void *closure, int error, bool gap)
+{
+    (void)closure;
+    box_put(&reads, error != 0 || gap);
+}
+
+/* The client has had the last update from a node that was ahead of the one that it is at now. Its
+ * stream ends when the update comes there. */
+START_TEST(an_end_that_is_known_ends_a_stream)
+{
+    struct client client;
+
+    box_init(&reads);
+    ahead = 1;
+    asked.since = CRIER_SINCE_ID;
+    asked.id = "#fake-1";
+    asked.on_read = note_read;
+    open_on(0, &client, "e");
+    ck_assert_int_eq(box_wait(&reads, 1), 0);
+    (void)publish_update(1, "e", true);
+    box_wait(&closed, 1);
+    client_close(&client);
+    box_done(&reads);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("hub_shared");
@@ -745,6 +806,7 @@ static Suite *make_suite(void)
     tcase_add_test(c, presence_has_totals);
     tcase_add_test(c, late_presence_is_put_right);
     tcase_add_test(c, the_departed_are_published);
+    tcase_add_test(c, an_end_that_is_known_ends_a_stream);
     return suite;
 }
 

@@ -29,7 +29,7 @@
  * it comes before the shard looks at the answer of the read, it passes by: `missed` is
  * then beyond E, and the subscriber reads again. If it comes after that, it finds the
  * subscriber LIVE. An update that the read has given and that still comes to the shard
- * has a position up to `cursor`, and is ignored. So nothing is lost, nothing comes twice,
+ * has a position up to `cursor`, and is not sent. So nothing is lost, nothing comes twice,
  * and no thread waits for another.
  *
  * The task that puts a subscriber on its lists may run after a delivery that was yielded
@@ -306,6 +306,15 @@ struct given {
     size_t frames, bytes;
 };
 
+/* UPDATE is the last one of its topics, and its client has had it: from another node of the
+ * journal, which was ahead of this one when the stream began. */
+static void end_at_known(struct crier__subscriber *subscriber,
+                         const struct crier__update *update)
+{
+    if (subscriber->state == CRIER__LIVE)
+        (void)end_if_over(subscriber, update, update->position);
+}
+
 /* Gives UPDATE to SUBSCRIBER, which may see it, and adds to GIVEN; LAST is update->last.
  * gcc 12 does not inline this unasked, since there are two callers, and the call would cost
  * a twentieth of a delivery. */
@@ -316,8 +325,11 @@ give_update(struct crier__subscriber *subscriber, struct crier__update *update,
     struct crier_frame *frame;
     int error = -ENOMEM;
 
-    if (update->position <= subscriber->cursor)
+    if (update->position <= subscriber->cursor) {
+        if (last)
+            end_at_known(subscriber, update);
         return;
+    }
     if (subscriber->state != CRIER__LIVE) {
         if (update->position > subscriber->missed)
             subscriber->missed = update->position;
@@ -400,8 +412,11 @@ static bool is_granted(struct special_delivery *delivery,
 static void skip_update(struct crier__subscriber *subscriber,
                         const struct crier__update *update)
 {
-    if (update->position <= subscriber->cursor)
+    if (update->position <= subscriber->cursor) {
+        if (update->last)
+            end_at_known(subscriber, update);
         return;
+    }
     if (subscriber->state == CRIER__LIVE) {
         subscriber->cursor = update->position;
         if (update->last)

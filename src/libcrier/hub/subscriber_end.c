@@ -5,7 +5,8 @@
  *
  * The journal knows whether a topic has ended before it yields the last update. So a
  * stream cannot miss an end: either the last update comes to it later than the question,
- * and is asked about again when it comes; or it came before, and the journal says so.
+ * and is asked about again when it comes, even if its client has had it from another node;
+ * or it came before, and the journal says so.
  *
  * A topic that is deleted has not ended any more, and may have updates again before a
  * stream has been given the last one. The stream then goes on with the new updates, unless
