@@ -477,6 +477,56 @@ START_TEST(entries_out_of_order_are_not_loaded)
 }
 END_TEST
 
+/* ---- topics that have ended ------------------------------------------- */
+
+static void end_topic(const char *topic)
+{
+    append_last = true;
+    append(topic, "end");
+    append_last = false;
+}
+
+/* Redis has lost the end of a topic, and so must the node: its streams would be ended as soon as
+ * they begin, whatever is published then. */
+START_TEST(a_new_journal_has_other_ends)
+{
+    struct crier__ended ended;
+
+    journal_start(REDIS, NULL);
+    end_topic("a");
+    end_topic("b");
+    ck_assert(crier__journal_ended(journal, "a", &ended));
+    journal->missed = note_missed_upto;
+    change_key(CRIER__REDIS_JOURNAL, "DEL %s");
+    while (try_append("c", "", "one") != 0)
+        continue;
+    ck_assert(!crier__journal_ended(journal, "a", &ended));
+    append("a", "two");
+    end_topic("b");
+    ck_assert(crier__journal_ended(journal, "b", &ended));
+    journal_end();
+}
+END_TEST
+
+/* Between two steps of a deletion a topic may end anew. */
+START_TEST(a_deletion_spares_a_later_end)
+{
+    struct crier__ended ended = {.position = 7};
+    struct crier__ended_set set;
+    int64_t time;
+
+    ck_assert_int_eq(crier__ended_init(&set), 0);
+    ck_assert_int_eq(crier__ended_add(&set, "a", 1, &ended, 1), 0);
+    crier__ended_commit(&set);
+    crier__ended_forget(&set, "a", 1, 6);
+    crier__ended_forget(&set, "b", 1, 7);
+    ck_assert(crier__ended_find(&set, "a", 1, &ended, &time));
+    crier__ended_forget(&set, "a", 1, 7);
+    ck_assert(!crier__ended_find(&set, "a", 1, &ended, &time));
+    crier__ended_done(&set);
+}
+END_TEST
+
 /* A frame ends with its last line, and so does the number that is read from it. */
 START_TEST(a_retry_without_digits_is_none)
 {
@@ -636,10 +686,12 @@ static Suite *make_suite(void)
     TCase *tcase = add_case(suite, "past");
 
     tcase_add_test(tcase, a_retry_without_digits_is_none);
+    tcase_add_test(tcase, a_deletion_spares_a_later_end);
     tcase_add_loop_test(tcase, malformed_replies, 0, sizeof replies / sizeof *replies);
     if (redis_is_wanted()) {
         tcase_add_loop_test(tcase, one_read_for_many, 0, 3);
         tcase_add_loop_test(tcase, ids_may_be_ahead_of_the_node, 0, 4);
+        tcase_add_test(tcase, a_new_journal_has_other_ends);
         tcase_add_loop_test(tcase, foreign_notes_are_passed_by, 0,
                             sizeof foreign / sizeof *foreign);
         tcase_add_test(tcase, used_up_positions_are_reported);

@@ -127,6 +127,29 @@ void crier__ended_undo(struct crier__ended_set *set)
     }
 }
 
+void crier__ended_forget(struct crier__ended_set *set, const char *name, size_t length,
+                         uint64_t upto)
+{
+    struct crier__ended ended;
+    int64_t time;
+
+    if (!crier__ended_find(set, name, length, &ended, &time) || ended.position > upto)
+        return;
+    crier__ended_remove(set, name, length);
+    crier__ended_commit(set);
+}
+
+void crier__ended_exchange(struct crier__ended_set *set, struct crier__ended_set *with)
+{
+    struct crier__ended_topic *topics;
+
+    pthread_mutex_lock(&set->lock);
+    topics = set->topics;
+    set->topics = with->topics;
+    with->topics = topics;
+    pthread_mutex_unlock(&set->lock);
+}
+
 void crier__ended_done(struct crier__ended_set *set)
 {
     struct crier__ended_topic *topic, *next;

@@ -15,7 +15,9 @@
  *
  * Opening fills the mirror in steps: the newest entries, downwards, until `cache` is full; then
  * the topics, with what they have evicted; then the topics that have ended. All as of the
- * moment of ATTACH, or later; what was appended since then is fetched.
+ * moment of ATTACH, or later; what was appended since then is fetched. Attaching again reads
+ * only which topics have ended: the notes that say which ones have not any more may be gone
+ * from the log, or the journal may be another one.
  */
 #include <config.h>
 
@@ -87,8 +89,8 @@ static bool note_jumps(struct crier__redis *redis, const redisReply *reply)
 static void apply_note(struct crier__redis *redis, const struct crier__redis_entry *entry)
 {
     if (entry->kind != 0) {
-        crier__ended_remove(&redis->ended, entry->head, entry->head_length);
-        crier__ended_commit(&redis->ended);
+        crier__ended_forget(&redis->ended, entry->head, entry->head_length,
+                            entry->position);
     } else {
         crier__journal_damage(&redis->mirror.journal,
                               "an entry of the log is not what a node writes");
@@ -285,6 +287,7 @@ struct crier__redis_loading {
     char cursor[24]; /* of the scan */
     struct crier__update **updates; /* from the newest down */
     size_t count, capacity, bytes;
+    struct crier__ended_set ends; /* that take the place of those that were known */
     size_t steps;  /* replies taken */
     char upto[64]; /* the next entries end here */
     bool all;      /* the log has no more */
@@ -300,6 +303,7 @@ static void free_loading(struct crier__redis *redis)
     while (loading->count > 0)
         crier__update_unref(loading->updates[--loading->count]);
     free(loading->updates);
+    crier__ended_done(&loading->ends);
     free(loading);
 }
 
@@ -403,6 +407,7 @@ static void load_topics(struct crier__redis *redis);
 static bool load_end(struct crier__redis *redis, const redisReply *name,
                      const redisReply *value)
 {
+    struct crier__ended_set *ends = &redis->loading->ends;
     struct crier__ended ended;
     uint64_t numbers[2];
     const char *id;
@@ -417,9 +422,8 @@ static bool load_end(struct crier__redis *redis, const redisReply *name,
     snprintf(ended.id, sizeof ended.id, "%s", id + 1);
     if (ended.id[0] == '\0')
         crier__id_make(ended.id, redis->mirror.journal.epoch, ended.position);
-    crier__ended_remove(&redis->ended, name->str, name->len);
-    if (crier__ended_add(&redis->ended, name->str, name->len, &ended,
-                         (int64_t)numbers[1]) == 0)
+    crier__ended_remove(ends, name->str, name->len);
+    if (crier__ended_add(ends, name->str, name->len, &ended, (int64_t)numbers[1]) == 0)
         atomic_store(&redis->mirror.journal.ends, true);
     return true;
 }
@@ -488,11 +492,13 @@ static void take_ends(struct crier__redis_call *call, redisReply *reply)
     if (loading == NULL || !take_scan(loading, reply, load_end, &more))
         return;
     redis = loading->redis;
-    crier__ended_commit(&redis->ended);
-    if (more)
+    crier__ended_commit(&loading->ends);
+    if (more) {
         load_ends(redis);
-    else
-        become_ready(redis);
+        return;
+    }
+    crier__ended_exchange(&redis->ended, &loading->ends);
+    become_ready(redis);
 }
 
 static void take_topics(struct crier__redis_call *call, redisReply *reply)
@@ -576,7 +582,6 @@ static void take_load_marks(struct crier__redis_call *call, redisReply *reply)
         crier__redis_refuse(redis, reply, "marks");
         return;
     }
-    snprintf(loading->cursor, sizeof loading->cursor, "0");
     load_topics(redis);
 }
 
@@ -723,7 +728,7 @@ static void take_jumps(struct crier__redis_call *call, redisReply *reply)
         free_loading(redis);
         crier__redis_refuse(redis, reply, "ZRANGE");
     } else if (redis->opened) {
-        become_ready(redis);
+        load_ends(redis);
     } else {
         load_entries(redis);
     }
@@ -743,8 +748,13 @@ static bool begin_loading(struct crier__redis *redis, const struct crier__redis_
 
     if (loading == NULL)
         return false;
+    if (crier__ended_init(&loading->ends) != 0) {
+        free(loading);
+        return false;
+    }
     loading->redis = redis;
     loading->held = *held;
+    snprintf(loading->cursor, sizeof loading->cursor, "0");
     snprintf(loading->upto, sizeof loading->upto, "%" PRIu64 "-%" PRIu64, held->last,
              held->note);
     free_loading(redis);

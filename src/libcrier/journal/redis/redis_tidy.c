@@ -86,8 +86,7 @@ static void finish_forget(struct crier__redis *redis, int error)
 /* Applies to the mirror that TOPIC has been deleted up to UPTO. */
 static void forget_here(struct crier__redis *redis, const char *topic, uint64_t upto)
 {
-    crier__ended_remove(&redis->ended, topic, strlen(topic));
-    crier__ended_commit(&redis->ended);
+    crier__ended_forget(&redis->ended, topic, strlen(topic), upto);
     crier__redis_past_drop(redis);
     pthread_mutex_lock(&redis->mirror.lock);
     crier__memory_evict_upto(&redis->mirror, topic, strlen(topic), upto);
