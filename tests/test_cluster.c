@@ -21,6 +21,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* More than the patience of the program with one fault, which says what it has waited for. */
+#define LIMIT 1200 /* s */
+
 static char redis_path[64];
 
 static void set_up_cluster(void)
@@ -123,12 +126,14 @@ static Suite *make_suite(void)
     TCase *tcase = add_case(suite, "checks");
     char found[4096];
 
+    tcase_set_timeout(tcase, LIMIT);
     tcase_add_checked_fixture(tcase, set_up_cluster, scratch_remove);
     tcase_add_loop_test(tcase, test_sees_damage, 0, sizeof damages / sizeof *damages);
     tcase_add_test(tcase, test_one_node_is_killed);
     if (!redis_find(found))
         return suite;
     tcase = add_case(suite, "cluster");
+    tcase_set_timeout(tcase, LIMIT);
     tcase_add_checked_fixture(tcase, set_up_cluster, scratch_remove);
     tcase_add_test(tcase, test_all_faults);
     tcase_add_test(tcase, test_replica_has_what_was_acknowledged);

@@ -255,7 +255,7 @@ bool clients_tick(struct clients *clients, uint64_t now)
     if (journal->complete || !is_due(journal, now))
         return true;
     if (journal->begun) /* the stream has ended early */
-        clients_read_journal(clients);
+        clients_read_journal(clients, 0);
     return join_node(journal);
 }
 
@@ -293,18 +293,26 @@ size_t clients_lacking(const struct clients *clients, const uint32_t *marks, siz
     return lacking;
 }
 
-void clients_read_journal(struct clients *clients)
+void clients_read_journal(struct clients *clients, uint64_t pause)
 {
     struct client *journal = &clients->journal;
 
-    reader_close(&journal->reader, true);
+    leave_node(journal, pause);
     record_free(&journal->record);
     record_begin(&journal->record, &clients->cluster->oracle, 0,
                  clients->cluster->oracle.topics);
     (void)crier_parser_set_id(journal->reader.parser, "");
-    journal->state = CLIENT_AWAY;
     journal->begun = journal->complete = false;
-    journal->due = 0;
+}
+
+bool clients_journal_has(const struct clients *clients, const uint32_t *marks)
+{
+    const struct client *journal = &clients->journal;
+
+    for (uint32_t topic = 0; topic < clients->cluster->oracle.topics; topic++)
+        if (!record_has(&journal->record, marks[topic]))
+            return false;
+    return true;
 }
 
 bool clients_check(struct clients *clients, const uint32_t *marks)

@@ -44,8 +44,13 @@ void clients_begin_fault(struct clients *clients);
  * number of one of them in *WHO. */
 size_t clients_lacking(const struct clients *clients, const uint32_t *marks, size_t *who);
 
-/* Begins to read the whole journal; *complete says when that is done. */
-void clients_read_journal(struct clients *clients);
+/* Begins to read the whole journal at some node, PAUSE ns from now; `complete` says when that is
+ * done. */
+void clients_read_journal(struct clients *clients, uint64_t pause);
+
+/* Returns whether the updates MARKS were in the journal as it was read: a node that is behind, or
+ * has no connection to Redis, does not have them. */
+bool clients_journal_has(const struct clients *clients, const uint32_t *marks);
 
 /* Checks everything received so far. All clients have received the updates MARKS, one for each
  * topic. */

@@ -130,9 +130,9 @@ static bool has_node_ended(struct play *play, uint64_t node)
 
     if (!site_has_ended(&play->cluster->site.nodes[node], &status))
         return false;
-    if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
-        (void)fault("BROKEN: node %u exited with status %d", (unsigned)node + 1,
-                    WEXITSTATUS(status));
+    if (status != 0 && !(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL))
+        (void)fault("BROKEN: node %u has ended with the status 0x%x", (unsigned)node + 1,
+                    (unsigned)status);
     return true;
 }
 
@@ -143,9 +143,12 @@ static bool has_server_ended(struct play *play, uint64_t server)
     return site_has_ended(&play->cluster->site.servers[server], &status);
 }
 
+/* Also returns true, with a fault, when the node has ended. */
 static bool is_node_listening(struct play *play, uint64_t node)
 {
-    return site_is_listening(&play->cluster->site.nodes[node]);
+    struct site *site = &play->cluster->site;
+
+    return !site_keep_node(site, (size_t)node) || site_is_listening(&site->nodes[node]);
 }
 
 static bool is_master(struct play *play, uint64_t server)
@@ -176,10 +179,16 @@ static bool are_clients_done(struct play *play, uint64_t argument)
     return clients_lacking(&play->clients, play->marks, &who) == 0;
 }
 
+/* Reads it again at another node where it lacks what all clients have received. */
 static bool is_journal_read(struct play *play, uint64_t argument)
 {
     (void)argument;
-    return play->clients.journal.complete;
+    if (!play->clients.journal.complete)
+        return false;
+    if (clients_journal_has(&play->clients, play->marks))
+        return true;
+    clients_read_journal(&play->clients, POLL_MS * UINT64_C(1000000));
+    return false;
 }
 
 /* ---- faults of nodes ---------------------------------------------------- */
@@ -199,11 +208,13 @@ static bool restart_node(struct play *play, size_t node, int signal, uint64_t co
 
     play->ending = &site->nodes[node];
     ok = site_signal(&site->nodes[node], signal) &&
-         run_until(play, has_node_ended, node, "the node ends");
+         run_until(play, has_node_ended, node, "the node ends") &&
+         fault_text()[0] == '\0' && (count == 0 || run_acked(play, count)) &&
+         site_start_node(site, node) &&
+         run_until(play, is_node_listening, node, "the node listens") &&
+         fault_text()[0] == '\0';
     play->ending = NULL;
-    return ok && fault_text()[0] == '\0' && (count == 0 || run_acked(play, count)) &&
-           site_start_node(site, node) &&
-           run_until(play, is_node_listening, node, "the node listens");
+    return ok;
 }
 
 static bool kill_node(struct play *play)
@@ -233,14 +244,17 @@ static bool cut_node(struct play *play)
 
 /* ---- faults of Redis ---------------------------------------------------- */
 
+static bool have_agreed(struct play *play, uint64_t argument)
+{
+    (void)argument;
+    play->master = site_find_master(&play->cluster->site);
+    return play->master >= 0;
+}
+
 /* Returns which server is the master; -1, with a fault, if none is. */
 static int find_master(struct play *play)
 {
-    int master = site_find_master(&play->cluster->site);
-
-    if (master < 0)
-        (void)fault("BROKEN: after %s: the sentinels do not agree", play->doing);
-    return master;
+    return poll_until(play, have_agreed, 0, "the sentinels agree") ? play->master : -1;
 }
 
 /* Kills the server, and waits until it has ended. */
@@ -305,10 +319,27 @@ static bool may_fail_over(struct play *play, uint64_t argument)
     return site_can_fail_over(&play->cluster->site);
 }
 
-static bool has_begun_failover(struct play *play, uint64_t argument)
+/* Asks for a failover from the server MASTER until the sentinels have made it: one that takes too
+ * long is given up. */
+static bool has_failed_over(struct play *play, uint64_t master)
 {
-    (void)argument;
-    return site_fail_over(&play->cluster->site);
+    site_fail_over(&play->cluster->site, (int)master);
+    return is_master(play, 1 - master);
+}
+
+static bool is_patience_set(struct play *play, uint64_t ms)
+{
+    return site_set_patience(&play->cluster->site, (unsigned)ms);
+}
+
+static bool set_patience(struct play *play, unsigned ms)
+{
+    return poll_until(play, is_patience_set, ms, "the sentinels take an option");
+}
+
+static bool is_flushed(struct play *play, uint64_t server)
+{
+    return site_flush(&play->cluster->site, (size_t)server);
 }
 
 static bool make_follow(struct play *play, uint64_t server)
@@ -337,8 +368,7 @@ static bool fail_over(struct play *play)
 
     expect_loss(play);
     return master >= 0 &&
-           poll_until(play, has_begun_failover, 0, "a sentinel begins a failover") &&
-           poll_until(play, is_master, 1 - (uint64_t)master, "the replica is the master") &&
+           poll_until(play, has_failed_over, (uint64_t)master, "the replica is the master") &&
            run_without_replica(play) && await_replica(play, master);
 }
 
@@ -346,7 +376,7 @@ static bool fail_over(struct play *play)
 static bool await_failover(struct play *play, int master)
 {
     return poll_until(play, is_master, 1 - (uint64_t)master, "the replica is the master") &&
-           site_set_patience(&play->cluster->site, LONG_PATIENCE) &&
+           set_patience(play, LONG_PATIENCE) &&
            run_without_replica(play);
 }
 
@@ -356,7 +386,7 @@ static bool kill_master(struct play *play)
     int master = find_master(play);
 
     expect_loss(play);
-    return master >= 0 && site_set_patience(site, SHORT_PATIENCE) &&
+    return master >= 0 && set_patience(play, SHORT_PATIENCE) &&
            kill_server(play, (size_t)master) && await_failover(play, master) &&
            site_start_server(site, (size_t)master) &&
            await_replica(play, master);
@@ -368,7 +398,7 @@ static bool cut_master(struct play *play)
     int master = find_master(play);
 
     expect_loss(play);
-    return master >= 0 && site_set_patience(site, SHORT_PATIENCE) &&
+    return master >= 0 && set_patience(play, SHORT_PATIENCE) &&
            net_set_link(&site->servers[master].place, false) &&
            await_failover(play, master) &&
            net_set_link(&site->servers[master].place, true) &&
@@ -389,7 +419,7 @@ static bool promote_stale(struct play *play)
            kill_server(play, replica) && kill_server(play, (size_t)master) &&
            site_start_server(site, replica) &&
            net_set_link(&site->servers[replica].place, true) &&
-           site_set_patience(site, SHORT_PATIENCE) && await_failover(play, master) &&
+           set_patience(play, SHORT_PATIENCE) && await_failover(play, master) &&
            site_start_server(site, (size_t)master) && await_replica(play, master);
 }
 
@@ -398,7 +428,8 @@ static bool flush_redis(struct play *play)
     int master = find_master(play);
 
     oracle_expect_loss(&play->cluster->oracle, true);
-    return master >= 0 && site_flush(&play->cluster->site, (size_t)master) &&
+    return master >= 0 &&
+           poll_until(play, is_flushed, (uint64_t)master, "Redis is emptied") &&
            run_acked(play, 50);
 }
 
@@ -451,7 +482,7 @@ static bool settle_and_check(struct play *play)
     if (!run_until(play, are_publishers_done, 0, "publishers finish") ||
         !run_until(play, are_clients_done, 0, "clients receive the last updates"))
         return false;
-    clients_read_journal(&play->clients);
+    clients_read_journal(&play->clients, 0);
     if (!run_until(play, is_journal_read, 0, "the journal is read") ||
         !clients_check(&play->clients, play->marks))
         return false;

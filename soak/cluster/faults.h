@@ -14,6 +14,7 @@ struct play {
     bool hurry; /* an old master is made a replica at once, not by the sentinels */
     bool producing;
     uint32_t *marks;     /* of each topic */
+    int master;          /* the server that the sentinels have agreed on */
     struct process *ending; /* the process that is expected to end; or NULL */
     const char *doing;   /* for messages; borrowed */
 };

@@ -246,6 +246,19 @@ bool site_has_ended(struct process *process, int *status)
     return process->pid == 0;
 }
 
+bool site_keep_node(struct site *site, size_t node)
+{
+    struct process *process = &site->nodes[node];
+    int status = 0;
+
+    if (!site_has_ended(process, &status))
+        return true;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 1)
+        return site_start_node(site, node);
+    return fault("BROKEN: %s has ended with the status 0x%x", process->name,
+                 (unsigned)status);
+}
+
 /* ---- connections -------------------------------------------------------- */
 
 static struct sockaddr_in find_address(const struct process *process)
@@ -325,13 +338,8 @@ bool site_set_patience(const struct site *site, unsigned ms)
                                   "SENTINEL SET " MASTER_NAME
                                   " down-after-milliseconds %u",
                                   ms)))
-            return fault("%s does not take an option", site->sentinels[i].name);
+            return false;
     return true;
-}
-
-bool site_fail_over(const struct site *site)
-{
-    return take_reply(ask_redis(&site->sentinels[0], "SENTINEL FAILOVER " MASTER_NAME));
 }
 
 /* Returns whether the sentinel PROCESS could promote a replica. */
@@ -378,6 +386,13 @@ static int ask_master(const struct site *site, const struct process *process)
     return found;
 }
 
+void site_fail_over(const struct site *site, int master)
+{
+    if (ask_master(site, &site->sentinels[0]) == master)
+        freeReplyObject(
+            ask_redis(&site->sentinels[0], "SENTINEL FAILOVER " MASTER_NAME));
+}
+
 int site_find_master(const struct site *site)
 {
     int master = ask_master(site, &site->sentinels[0]);
@@ -410,21 +425,28 @@ bool site_follow(const struct site *site, size_t server)
 
 bool site_flush(const struct site *site, size_t server)
 {
-    return take_reply(ask_redis(&site->servers[server], "FLUSHALL")) ||
-           fault("Redis does not flush");
+    return take_reply(ask_redis(&site->servers[server], "FLUSHALL"));
 }
 
 /* ---- the beginning and the end ------------------------------------------ */
 
-/* Waits until PROCESS accepts connections. Only at the start, when nothing else runs. */
-static bool wait_until_listening(struct process *process)
+static bool is_starting(struct site *site, struct process *process)
 {
-    uint64_t until = usage_now() + START_SECONDS * UINT64_C(1000000000);
     int status;
 
+    if (process >= site->nodes && process < site->nodes + SITE_NODES)
+        return site_keep_node(site, (size_t)(process - site->nodes));
+    return !site_has_ended(process, &status) || fault("%s did not start", process->name);
+}
+
+/* Waits until PROCESS accepts connections. Only at the start, when nothing else runs. */
+static bool wait_until_listening(struct site *site, struct process *process)
+{
+    uint64_t until = usage_now() + START_SECONDS * UINT64_C(1000000000);
+
     while (!site_is_listening(process)) {
-        if (site_has_ended(process, &status))
-            return fault("%s did not start", process->name);
+        if (!is_starting(site, process))
+            return false;
         if (usage_now() > until || fault_interrupted())
             return fault("%s does not accept connections", process->name);
         nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
@@ -458,7 +480,7 @@ static bool open_servers(struct site *site)
                         "repl-diskless-sync-delay 0\n"
                         "repl-ping-replica-period 1\n"
                         "repl-timeout 5\n") ||
-            !site_start_server(site, i) || !wait_until_listening(server))
+            !site_start_server(site, i) || !wait_until_listening(site, server))
             return false;
     }
     return (site_follow(site, 1) && wait_for_replica(site)) ||
@@ -479,7 +501,7 @@ static bool open_sentinels(struct site *site)
                         "sentinel down-after-milliseconds " MASTER_NAME " 60000\n"
                         "sentinel failover-timeout " MASTER_NAME " 2000\n",
                         site->servers[0].address, site->servers[0].port) ||
-            !start_sentinel(site, sentinel) || !wait_until_listening(sentinel))
+            !start_sentinel(site, sentinel) || !wait_until_listening(site, sentinel))
             return false;
     }
     return true;
@@ -491,7 +513,8 @@ static bool open_nodes(struct site *site, size_t count)
         if (!init_process(site, &site->nodes[i], "node", i, 11 + (unsigned)i, NODE_PORT))
             return false;
         site->node_count++;
-        if (!site_start_node(site, i) || !wait_until_listening(&site->nodes[i]))
+        if (!site_start_node(site, i) ||
+            !wait_until_listening(site, &site->nodes[i]))
             return false;
     }
     return true;

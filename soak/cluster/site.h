@@ -59,6 +59,10 @@ void site_close(struct site *site);
 bool site_start_node(struct site *site, size_t node);
 bool site_start_server(struct site *site, size_t server);
 
+/* Starts NODE again if it has ended with status 1, as a service manager would: it does so when it
+ * has not reached Redis for two seconds. Returns false, with a fault, if it has ended otherwise. */
+bool site_keep_node(struct site *site, size_t node);
+
 /* Sends SIGNAL. */
 bool site_signal(const struct process *process, int signal);
 
@@ -71,11 +75,13 @@ bool site_is_listening(const struct process *process);
 /* Returns a socket that is connecting to NODE; -1, with a fault, on failure. */
 int site_connect(const struct site *site, size_t node);
 
-/* Has the sentinels take a master for dead that has not responded for MS ms. */
+/* Has the sentinels take a master for dead that has not responded for MS ms. Returns whether all
+ * of them do. */
 bool site_set_patience(const struct site *site, unsigned ms);
 
-/* Has a sentinel make the replica the master. Returns whether it has begun to. */
-bool site_fail_over(const struct site *site);
+/* Has a sentinel make the replica the master, unless that is so or the sentinel is about it. MASTER
+ * is the server that is the master until then. */
+void site_fail_over(const struct site *site, int master);
 
 /* Returns whether all sentinels know each other and a replica that they could promote. */
 bool site_can_fail_over(const struct site *site);
@@ -90,7 +96,7 @@ bool site_is_in_sync(const struct site *site, size_t server);
  * whether it accepts that. */
 bool site_follow(const struct site *site, size_t server);
 
-/* Removes all data from the server. */
+/* Removes all data from the server. Returns whether that has responded. */
 bool site_flush(const struct site *site, size_t server);
 
 #endif
