@@ -14,7 +14,8 @@
  * accepts application/json and not application/ld+json gets that of 1.0.
  *
  * The id is read before the list is made. So what changes in between is in the list, and
- * is reported once more to a client that subscribes behind the id; but never missed.
+ * is reported once more to a client that subscribes behind the id; but never missed. (Another
+ * crierd with the same journal shares its subscriptions some 100 ms after it has reported them.)
  */
 #include <config.h>
 
