@@ -5,6 +5,7 @@
 #include <config.h>
 
 #include "support/journals.h"
+#include "support/no_hub.h"
 #include "support/redis_server.h"
 #include "support/runner.h"
 
@@ -508,6 +509,57 @@ START_TEST(a_new_journal_has_other_ends)
 }
 END_TEST
 
+static void note_appended(struct crier__append *append)
+{
+    (void)append;
+    sem_post(&finished);
+}
+
+/* Appends an update to each of the topics FIRST and SECOND in one batch. */
+static void append_batch(const char *first, const char *second)
+{
+    struct crier__append appends[2] = {{.done = note_appended, .update = update_of(first, NULL, "x")},
+                                       {.done = note_appended,
+                                        .update = update_of(second, NULL, "y")}};
+    struct crier__redis *redis = (struct crier__redis *)journal;
+    struct crier__redis_queue *queue = &redis->queue;
+    unsigned i;
+
+    sem_init(&finished, 0, 0);
+    pthread_mutex_lock(&redis->queue_lock);
+    for (i = 0; i < 2; i++)
+        queue->changes[(queue->first + queue->count++) % queue->capacity] =
+            (struct crier__redis_queued){.append = &appends[i], .until = crier_now() + 60000};
+    pthread_mutex_unlock(&redis->queue_lock);
+    crier__redis_link_wake(&redis->link);
+    for (i = 0; i < 2; i++)
+        sem_wait(&finished);
+    for (i = 0; i < 2; i++) {
+        ck_assert_int_eq(appends[i].error, 0);
+        crier__update_unref(appends[i].update);
+    }
+}
+
+/* The first update of the batch evicts the end of the topic that the second one is for: no note
+ * says so. */
+START_TEST(an_update_undoes_an_end)
+{
+    const struct crier_journal_options few = {.retention = {.count = 2}};
+    struct crier__ended ended;
+
+    journal_start(REDIS, &few);
+    end_topic("a");
+    append("b", "one");
+    ck_assert(crier__journal_ended(journal, "a", &ended));
+    journal->yield = no_hub_yield; /* nobody compares what is yielded with what was appended */
+    append_batch("b", "a");
+    ck_assert(!crier__journal_ended(journal, "a", &ended));
+    crier_journal_free(journal);
+    journal = NULL;
+    journal_end();
+}
+END_TEST
+
 /* Between two steps of a deletion a topic may end anew. */
 START_TEST(a_deletion_spares_a_later_end)
 {
@@ -692,6 +744,7 @@ static Suite *make_suite(void)
         tcase_add_loop_test(tcase, one_read_for_many, 0, 3);
         tcase_add_loop_test(tcase, ids_may_be_ahead_of_the_node, 0, 4);
         tcase_add_test(tcase, a_new_journal_has_other_ends);
+        tcase_add_test(tcase, an_update_undoes_an_end);
         tcase_add_loop_test(tcase, foreign_notes_are_passed_by, 0,
                             sizeof foreign / sizeof *foreign);
         tcase_add_test(tcase, used_up_positions_are_reported);

@@ -403,7 +403,7 @@ static bool read_numbers(const redisReply *value, uint64_t *numbers, size_t coun
 static void load_ends(struct crier__redis *redis);
 static void load_topics(struct crier__redis *redis);
 
-/* Notes a topic that has ended: VALUE is "POSITION TIME ID". */
+/* Notes a topic that has ended: VALUE is "POSITION TIME ID". False also when memory is short. */
 static bool load_end(struct crier__redis *redis, const redisReply *name,
                      const redisReply *value)
 {
@@ -423,8 +423,10 @@ static bool load_end(struct crier__redis *redis, const redisReply *name,
     if (ended.id[0] == '\0')
         crier__id_make(ended.id, redis->mirror.journal.epoch, ended.position);
     crier__ended_remove(ends, name->str, name->len);
-    if (crier__ended_add(ends, name->str, name->len, &ended, (int64_t)numbers[1]) == 0)
-        atomic_store(&redis->mirror.journal.ends, true);
+    if (crier__ended_add(ends, name->str, name->len, &ended, (int64_t)numbers[1]) != 0)
+        return false;
+    crier__ended_commit(ends); /* each time: a removal walks through what is not */
+    atomic_store(&redis->mirror.journal.ends, true);
     return true;
 }
 
@@ -492,7 +494,6 @@ static void take_ends(struct crier__redis_call *call, redisReply *reply)
     if (loading == NULL || !take_scan(loading, reply, load_end, &more))
         return;
     redis = loading->redis;
-    crier__ended_commit(&loading->ends);
     if (more) {
         load_ends(redis);
         return;

@@ -15,24 +15,41 @@
 
 /* ---- yielding --------------------------------------------------------- */
 
+/* Notes that UPDATE ends its topics. */
+static void add_ends(struct crier__redis *redis, const struct crier__update *update)
+{
+    struct crier__ended ended = {.position = update->position};
+    const char *name;
+
+    snprintf(ended.id, sizeof ended.id, "%s", update->id);
+    CRIER__TOPICS_EACH (update->topics, name) {
+        crier__ended_remove(&redis->ended, name, strlen(name));
+        (void)crier__ended_add(&redis->ended, name, strlen(name), &ended, update->time);
+    }
+    atomic_store(&redis->mirror.journal.ends, true);
+    crier__ended_commit(&redis->ended);
+}
+
+/* Redis has taken UPDATE, so its topics had not ended any more. There is no note of that where an
+ * end was evicted in the batch that has the update. */
+static void undo_ends(struct crier__redis *redis, const struct crier__update *update)
+{
+    const char *name;
+
+    CRIER__TOPICS_EACH (update->topics, name)
+        crier__ended_forget(&redis->ended, name, strlen(name), update->position);
+}
+
 size_t crier__redis_yield(struct crier__redis *redis, struct crier__update *update)
 {
     struct crier__memory *mirror = &redis->mirror;
     struct crier__redis_yielded *yielded =
         &redis->yielded[update->position % CRIER__REDIS_YIELDED];
-    struct crier__ended ended = {.position = update->position};
-    const char *name;
 
-    if (update->last) {
-        snprintf(ended.id, sizeof ended.id, "%s", update->id);
-        CRIER__TOPICS_EACH (update->topics, name) {
-            crier__ended_remove(&redis->ended, name, strlen(name));
-            (void)crier__ended_add(&redis->ended, name, strlen(name), &ended,
-                                   update->time);
-        }
-        atomic_store(&mirror->journal.ends, true);
-        crier__ended_commit(&redis->ended);
-    }
+    if (update->last)
+        add_ends(redis, update);
+    else if (atomic_load(&mirror->journal.ends))
+        undo_ends(redis, update);
     pthread_mutex_lock(&mirror->lock);
     crier__memory_mirror(mirror, update);
     yielded->position = redis->last = update->position;
