@@ -130,7 +130,7 @@ static bool has_node_ended(struct play *play, uint64_t node)
 
     if (!site_has_ended(&play->cluster->site.nodes[node], &status))
         return false;
-    if (status != 0 && !(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL))
+    if (status != 0 && !(play->signal == SIGKILL && WIFSIGNALED(status)))
         (void)fault("BROKEN: node %u has ended with the status 0x%x", (unsigned)node + 1,
                     (unsigned)status);
     return true;
@@ -187,6 +187,7 @@ static bool is_journal_read(struct play *play, uint64_t argument)
         return false;
     if (clients_journal_has(&play->clients, play->marks))
         return true;
+    play->behind++;
     clients_read_journal(&play->clients, POLL_MS * UINT64_C(1000000));
     return false;
 }
@@ -207,6 +208,7 @@ static bool restart_node(struct play *play, size_t node, int signal, uint64_t co
     bool ok;
 
     play->ending = &site->nodes[node];
+    play->signal = signal;
     ok = site_signal(&site->nodes[node], signal) &&
          run_until(play, has_node_ended, node, "the node ends") &&
          fault_text()[0] == '\0' && (count == 0 || run_acked(play, count)) &&
@@ -523,6 +525,7 @@ static bool inject_fault(struct play *play, const struct fault_kind *kind)
 {
     const struct oracle *oracle = &play->cluster->oracle;
     uint64_t gaps = oracle->gaps, losses = oracle->losses;
+    unsigned behind = play->behind;
     char epoch[CLUSTER_EPOCH_SIZE];
 
     memcpy(epoch, play->cluster->epoch, sizeof epoch);
@@ -536,6 +539,9 @@ static bool inject_fault(struct play *play, const struct fault_kind *kind)
         (kind->renews && !check_renewal(play, epoch)))
         return false;
     print_fault(play, kind, gaps, losses);
+    if (play->behind != behind)
+        printf("  the journal was read %u times at a node that was behind\n",
+               play->behind - behind);
     return true;
 }
 

@@ -16,6 +16,8 @@ struct play {
     uint32_t *marks;     /* of each topic */
     int master;          /* the server that the sentinels have agreed on */
     struct process *ending; /* the process that is expected to end; or NULL */
+    int signal;          /* that it was sent */
+    unsigned behind;     /* readings of the journal at nodes that were behind */
     const char *doing;   /* for messages; borrowed */
 };
 

@@ -38,6 +38,7 @@
 
 #define MASTER_NAME "crier"
 #define START_SECONDS 20
+#define RETRIES 5 /* of each node in a run */
 #define PATH_SIZE 384
 #define LOG_TAIL 6000 /* bytes of a log to print */
 
@@ -253,8 +254,11 @@ bool site_keep_node(struct site *site, size_t node)
 
     if (!site_has_ended(process, &status))
         return true;
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 1)
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 1 &&
+        site->settings.journal == SITE_REDIS && process->retries++ < RETRIES) {
+        printf("%s is started again\n", process->name);
         return site_start_node(site, node);
+    }
     return fault("BROKEN: %s has ended with the status 0x%x", process->name,
                  (unsigned)status);
 }

@@ -19,6 +19,7 @@ struct process {
     struct place place;
     char directory[288];
     pid_t pid; /* 0: it does not run */
+    unsigned retries; /* of its start */
 };
 
 enum site_journal {
@@ -59,8 +60,9 @@ void site_close(struct site *site);
 bool site_start_node(struct site *site, size_t node);
 bool site_start_server(struct site *site, size_t server);
 
-/* Starts NODE again if it has ended with status 1, as a service manager would: it does so when it
- * has not reached Redis for two seconds. Returns false, with a fault, if it has ended otherwise. */
+/* Starts NODE again, and says so, if it has ended with status 1, as a service manager would: it does
+ * so when it has not reached Redis for two seconds. Returns false, with a fault, if it has ended
+ * otherwise, or too often. */
 bool site_keep_node(struct site *site, size_t node);
 
 /* Sends SIGNAL. */
