@@ -150,7 +150,7 @@ size_t descriptors_divide(struct descriptors *descriptors,
 void descriptors_limit_clients(struct descriptors *descriptors,
                                size_t max_clients)
 {
-    descriptors->clients = descriptors->most;
-    if (max_clients != 0 && max_clients < descriptors->most)
-        descriptors->clients = max_clients;
+    atomic_store(&descriptors->clients,
+                 max_clients != 0 && max_clients < descriptors->most ? max_clients
+                                                                     : descriptors->most);
 }

@@ -1,6 +1,7 @@
 #ifndef CRIERD_DESCRIPTORS_H
 #define CRIERD_DESCRIPTORS_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -10,8 +11,9 @@
 struct descriptors {
     size_t limit;   /* of open files */
     size_t most;    /* streams that there are descriptors for */
-    size_t clients; /* streams that may be open at once: MOST, or what the configuration
-                       says if that is less; changed by a reload */
+    atomic_size_t clients; /* streams that may be open at once: MOST, or what the
+                              configuration says if that is less; a reload changes it while
+                              other threads report it */
     size_t crowded; /* no connection is accepted while this number is the lowest free
                        one: the rest begins here */
 };
