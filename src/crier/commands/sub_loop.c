@@ -179,8 +179,10 @@ static void take_event(struct loop *loop, const struct crier_message *message)
         if (wanted)
             format_event(&loop->format, &loop->output.text, message);
         output_mark_event(&loop->output, message->id);
-        if (output_is_full(&loop->output))
+        if (output_is_full(&loop->output)) {
             flush_events(loop);
+            loop->unchecked = CHECK_INTERVAL - 1; /* that may have taken long */
+        }
     }
     if (wanted && ++loop->count == loop->sub->count)
         end_loop(loop, EXIT_SUCCESS);
