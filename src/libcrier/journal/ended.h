@@ -37,13 +37,13 @@ void crier__ended_commit(struct crier__ended_set *set);
 /* Forgets all that was noted since the last commit. */
 void crier__ended_undo(struct crier__ended_set *set);
 
-/* Notes that the topic NAME of LENGTH bytes has not ended any more by an update up to UPTO, which
- * was deleted, and commits. It may have ended anew behind that. Nothing waits for a commit. */
+/* Notes that the topic NAME of LENGTH bytes does not hold an update up to UPTO that has ended it any
+ * more, and commits. It may have ended anew behind that. Nothing waits for a commit. */
 void crier__ended_forget(struct crier__ended_set *set, const char *name, size_t length,
                          uint64_t upto);
 
-/* Makes SET hold what WITH holds, which only the caller knows, and the other way round. Neither
- * has anything that is not committed. */
+/* Makes SET hold what WITH holds, and the other way round, for the thread that changes both. Other
+ * threads look topics up in SET alone. In neither anything waits for a commit. */
 void crier__ended_exchange(struct crier__ended_set *set, struct crier__ended_set *with);
 
 /* Looks the topic NAME of LENGTH bytes up: writes its last update to *ENDED, and the time
